@@ -1,0 +1,1 @@
+"""What every process needs: clock, retry, stop, health, metrics, logs and settings."""

@@ -1,0 +1,209 @@
+"""Every metric that a service exposes: one typed catalogue, and the meters that fill it."""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import assert_never
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+LATENCY_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+BATCH_RECORDS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000)
+
+
+class Kind(Enum):
+    """How a metric's value moves."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """One metric: its name as Prometheus shows it, what it means, its labels."""
+
+    name: str
+    kind: Kind
+    meaning: str
+    labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = LATENCY_SECONDS
+
+
+WEBHOOK_RECEIVED = Metric(
+    name="stripeline_webhook_received_total",
+    kind=Kind.COUNTER,
+    meaning="Webhook requests received, whatever became of them.",
+)
+WEBHOOK_ACKNOWLEDGED = Metric(
+    name="stripeline_webhook_acknowledged_total",
+    kind=Kind.COUNTER,
+    meaning="Webhook events that the inbox holds and that were answered 200.",
+)
+WEBHOOK_REFUSED = Metric(
+    name="stripeline_webhook_refused_total",
+    kind=Kind.COUNTER,
+    meaning="Webhook requests that were not stored, by reason.",
+    labels=("reason",),
+)
+WEBHOOK_SECONDS = Metric(
+    name="stripeline_webhook_seconds",
+    kind=Kind.HISTOGRAM,
+    meaning="Seconds from the request's last byte to the answer, for acknowledged events.",
+)
+WEBHOOK_QUEUED = Metric(
+    name="stripeline_webhook_queued",
+    kind=Kind.GAUGE,
+    meaning="Events handed to Kafka and not yet acknowledged.",
+)
+RELAY_CONSUMED = Metric(
+    name="stripeline_relay_consumed_total",
+    kind=Kind.COUNTER,
+    meaning="Inbox records read.",
+)
+RELAY_PUBLISHED = Metric(
+    name="stripeline_relay_published_total",
+    kind=Kind.COUNTER,
+    meaning="Changes published to object topics, by object and operation.",
+    labels=("object", "operation"),
+)
+RELAY_DROPPED = Metric(
+    name="stripeline_relay_dropped_total",
+    kind=Kind.COUNTER,
+    meaning="Inbox records for which nothing was published, by reason.",
+    labels=("reason",),
+)
+RELAY_REFETCHED = Metric(
+    name="stripeline_relay_refetched_total",
+    kind=Kind.COUNTER,
+    meaning="Ties of one second that were settled by fetching the object again, by outcome.",
+    labels=("outcome",),
+)
+RELAY_BATCH_RECORDS = Metric(
+    name="stripeline_relay_batch_records",
+    kind=Kind.HISTOGRAM,
+    meaning="Inbox records in one relay transaction.",
+    buckets=BATCH_RECORDS,
+)
+RELAY_TRANSACTION_SECONDS = Metric(
+    name="stripeline_relay_transaction_seconds",
+    kind=Kind.HISTOGRAM,
+    meaning="Seconds from the first record produced to the transaction's commit.",
+)
+RELAY_LAG_RECORDS = Metric(
+    name="stripeline_relay_lag_records",
+    kind=Kind.GAUGE,
+    meaning="Inbox records not yet relayed, by partition.",
+    labels=("partition",),
+)
+RELAY_LAG_SECONDS = Metric(
+    name="stripeline_relay_lag_seconds",
+    kind=Kind.GAUGE,
+    meaning="Seconds between arrival in the inbox and publishing, of the last record relayed.",
+)
+DEAD_LETTERS = Metric(
+    name="stripeline_dead_letters_total",
+    kind=Kind.COUNTER,
+    meaning="Records put into the dead letters, by service and reason.",
+    labels=("service", "reason"),
+)
+SINK_CONSUMED = Metric(
+    name="stripeline_sink_consumed_total",
+    kind=Kind.COUNTER,
+    meaning="Changes read from object topics, by object.",
+    labels=("object",),
+)
+SINK_WRITTEN = Metric(
+    name="stripeline_sink_written_total",
+    kind=Kind.COUNTER,
+    meaning="Rows inserted or updated, by object.",
+    labels=("object",),
+)
+SINK_BATCH_RECORDS = Metric(
+    name="stripeline_sink_batch_records",
+    kind=Kind.HISTOGRAM,
+    meaning="Changes in one sink transaction.",
+    buckets=BATCH_RECORDS,
+)
+SINK_UPSERT_SECONDS = Metric(
+    name="stripeline_sink_upsert_seconds",
+    kind=Kind.HISTOGRAM,
+    meaning="Seconds of one sink transaction, from its first statement to its commit.",
+)
+SINK_LAG_RECORDS = Metric(
+    name="stripeline_sink_lag_records",
+    kind=Kind.GAUGE,
+    meaning="Changes not yet in Postgres, by topic.",
+    labels=("topic",),
+)
+SINK_LAG_SECONDS = Metric(
+    name="stripeline_sink_lag_seconds",
+    kind=Kind.GAUGE,
+    meaning="Seconds between arrival in the inbox and the row's commit, of the last batch.",
+)
+SINK_PAUSED = Metric(
+    name="stripeline_sink_paused",
+    kind=Kind.GAUGE,
+    meaning="1 while the sink waits for Postgres, otherwise 0.",
+)
+
+CATALOGUE: tuple[Metric, ...] = tuple(
+    value for value in list(globals().values()) if isinstance(value, Metric)
+)
+
+
+class Meters:
+    """The live values of the catalogue's metrics, in one Prometheus registry.
+
+    A series is looked up once per label set; `add`, `set_to` and `observe` are cheap enough for
+    each batch, not for each field.
+    """
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._families: dict[str, Counter | Gauge | Histogram] = {}
+
+    def add(self, metric: Metric, amount: float = 1, /, **labels: str) -> None:
+        """Count `amount` more."""
+        family = self._family(metric)
+        assert isinstance(family, Counter)
+        (family.labels(**labels) if labels else family).inc(amount)
+
+    def set_to(self, metric: Metric, value: float, /, **labels: str) -> None:
+        """Let the gauge show `value`."""
+        family = self._family(metric)
+        assert isinstance(family, Gauge)
+        (family.labels(**labels) if labels else family).set(value)
+
+    def observe(self, metric: Metric, value: float, /, **labels: str) -> None:
+        """Add one observation to the histogram."""
+        family = self._family(metric)
+        assert isinstance(family, Histogram)
+        (family.labels(**labels) if labels else family).observe(value)
+
+    def value(self, metric: Metric, /, **labels: str) -> float:
+        """The current value of a counter or gauge series; 0 before its first use."""
+        found = self.registry.get_sample_value(metric.name, labels)
+        return 0.0 if found is None else found
+
+    def _family(self, metric: Metric) -> Counter | Gauge | Histogram:
+        family = self._families.get(metric.name)
+        if family is None:
+            family = self._families[metric.name] = self._made(metric)
+        return family
+
+    def _made(self, metric: Metric) -> Counter | Gauge | Histogram:
+        match metric.kind:
+            case Kind.COUNTER:
+                return Counter(metric.name, metric.meaning, metric.labels, registry=self.registry)
+            case Kind.GAUGE:
+                return Gauge(metric.name, metric.meaning, metric.labels, registry=self.registry)
+            case Kind.HISTOGRAM:
+                return Histogram(
+                    metric.name,
+                    metric.meaning,
+                    metric.labels,
+                    registry=self.registry,
+                    buckets=metric.buckets,
+                )
+            case _:
+                assert_never(metric.kind)

@@ -1,0 +1,1 @@
+"""The contract between producer and sink: object types, records, topics, the inbox envelope."""

@@ -1,0 +1,1 @@
+"""A simulated Stripe that the unmodified `stripe` package talks to."""

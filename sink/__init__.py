@@ -1,0 +1,1 @@
+"""Kafka -> Postgres: the newest record of each key becomes a row."""

@@ -1,0 +1,1 @@
+"""A local Kafka, schema registry and Postgres, and what runs on them."""

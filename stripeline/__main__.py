@@ -1,0 +1,71 @@
+"""The `stripeline` command: mounts the others' commands, each imported only when it is called."""
+
+import importlib
+import sys
+from typing import Any
+
+import click
+import typer
+from rich.console import Console
+from typer.core import TyperGroup
+
+from runtime.errors import StripelineError
+
+# Name of the command, module that holds its Typer application `app`, the line in `--help`.
+MOUNTED = {
+    "producer": ("producer.__main__", "Stripe -> Kafka: webhook, relay, topics, explain."),
+    "sink": ("sink.__main__", "Kafka -> Postgres: run, migrate."),
+    "doctor": ("stripeline.doctor", "Check settings, Kafka, registry, Postgres and Stripe."),
+    "simulator": ("simulator.__main__", "A simulated Stripe for demos and tests."),
+    "stack": ("stack.__main__", "A local Kafka, schema registry and Postgres: up, status, down."),
+}
+
+
+class MountedGroup(TyperGroup):
+    """A group whose commands are imported when they are called, so that `--help` is instant."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """The mounted commands, in the order of `MOUNTED`."""
+        return list(MOUNTED)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the mounted command `cmd_name`; none when there is no such command."""
+        if cmd_name not in MOUNTED:
+            return None
+        module, summary = MOUNTED[cmd_name]
+        if ctx.invoked_subcommand is None and cmd_name not in sys.argv:
+            return click.Command(cmd_name, help=summary)
+        application = importlib.import_module(module).app
+        command: Any = typer.main.get_command(application)
+        command.name = cmd_name
+        return command  # type: ignore[no-any-return]
+
+
+app = typer.Typer(
+    cls=MountedGroup,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help=(
+        "Stripe -> Kafka -> Postgres, in order and without loss.\n\n"
+        "`stripeline stack up` starts what is needed on this machine, `stripeline doctor` tells "
+        "what is missing. Every setting also comes from the environment; see docs/settings.md."
+    ),
+)
+
+
+@app.callback()
+def root() -> None:
+    """Nothing to do before a command."""
+
+
+def main() -> None:
+    """Run the command; an error that the operator can act on is one message, not a traceback."""
+    try:
+        app()
+    except StripelineError as error:
+        Console(stderr=True).print(f"[bold red]error[/] {error}", highlight=False)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()
