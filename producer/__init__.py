@@ -1,1 +1,1 @@
-"""Stripe -> Kafka: the webhook that fills the inbox, and the relay that publishes changes in order."""
+"""Stripe -> Kafka: the webhook fills the inbox, the relay publishes changes in order."""
