@@ -1,0 +1,163 @@
+"""Records to bytes and back: the Confluent wire format around Avro, one by one and by the batch.
+
+Timestamps are whole microseconds since 1970 UTC in both directions, never `datetime`: a datetime
+ends at the year 9999 and costs more than the rest of the record. The bytes are the same.
+"""
+
+import io
+import struct
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import fastavro
+import orjson
+import pyarrow as pa
+import pyruhvro
+
+from schemas.errors import BadFrame, BadRecord
+
+_FRAME: Final = struct.Struct(">BI")
+FRAME_BYTES: Final = _FRAME.size
+
+
+def frame(schema_id: int, body: bytes) -> bytes:
+    """An Avro body in the Confluent wire format."""
+    return _FRAME.pack(0, schema_id) + body
+
+
+def unframe(value: bytes) -> tuple[int, bytes]:
+    """The schema id and the Avro body of a value.
+
+    Raises:
+        BadFrame: it is too short or does not begin with a zero byte.
+    """
+    if len(value) < FRAME_BYTES or value[0] != 0:
+        raise BadFrame("the value does not begin with a zero byte and 4 bytes of schema id")
+    schema_id: int = _FRAME.unpack_from(value)[1]
+    return schema_id, value[FRAME_BYTES:]
+
+
+class RecordCodec:
+    """One record at a time, by `fastavro`: for tests, tools and single records.
+
+    Args:
+        schema: an Avro record schema of this package, as JSON.
+    """
+
+    def __init__(self, schema: Mapping[str, Any]) -> None:
+        self._schema = fastavro.parse_schema(_without_logical_types(schema))
+
+    def encode(self, record: Mapping[str, Any]) -> bytes:
+        """The Avro body of a record; a field that is absent takes its default.
+
+        Raises:
+            BadRecord: a field is unknown, required and absent, or of another kind.
+        """
+        body = io.BytesIO()
+        try:
+            fastavro.schemaless_writer(body, self._schema, record, strict_allow_default=True)
+        except (ValueError, TypeError, AttributeError) as error:
+            raise BadRecord(
+                f"the record does not fit its schema: {type(error).__name__}"
+            ) from error
+        return body.getvalue()
+
+    def decode(self, body: bytes) -> dict[str, Any]:
+        """Every field of a record by its name.
+
+        Raises:
+            BadRecord: the bytes are not a record of this schema.
+        """
+        stream = io.BytesIO(body)
+        try:
+            record = fastavro.schemaless_reader(stream, self._schema, None)
+        except (ValueError, TypeError, EOFError, IndexError, KeyError) as error:
+            raise BadRecord(
+                f"the bytes are no record of this schema: {type(error).__name__}"
+            ) from error
+        if stream.tell() != len(body) or not isinstance(record, dict):
+            raise BadRecord("bytes are left over after the record")
+        return record
+
+
+class BatchCodec:
+    """Many records at a time, column by column, by `pyruhvro`.
+
+    Args:
+        schema: an Avro record schema of this package, as JSON.
+
+    Attributes:
+        arrow_schema: what `decode` gives: strings, 64-bit integers, doubles, booleans and
+            timestamps in microseconds without a zone (they are UTC).
+    """
+
+    def __init__(self, schema: Mapping[str, Any]) -> None:
+        self._text = orjson.dumps(schema).decode()
+        self.arrow_schema: pa.Schema = pyruhvro.avro_to_arrow_schema(self._text)
+
+    def encode(self, columns: Mapping[str, Sequence[Any]], count: int) -> list[bytes]:
+        """The Avro bodies of `count` records, given as columns; an absent column is all null.
+
+        Raises:
+            BadRecord: a column is unknown, of another length or kind, or has a forbidden null.
+        """
+        unknown = columns.keys() - set(self.arrow_schema.names)
+        if unknown:
+            raise BadRecord(f"the schema has no field {', '.join(sorted(unknown))}")
+        try:
+            batch = pa.RecordBatch.from_arrays(
+                [_array(field, columns.get(field.name), count) for field in self.arrow_schema],
+                schema=self.arrow_schema,
+            )
+        except pa.ArrowException as error:
+            raise BadRecord(
+                f"the columns do not fit the schema: {type(error).__name__}"
+            ) from error
+        chunks = pyruhvro.serialize_record_batch(batch, self._text, 1)
+        return [body for chunk in chunks for body in chunk.to_pylist()]
+
+    def decode(self, bodies: Sequence[bytes]) -> pa.RecordBatch:
+        """The records of Avro bodies, as columns.
+
+        Raises:
+            BadRecord: one of them is no record of this schema; which one, `RecordCodec` tells.
+        """
+        try:
+            batch: pa.RecordBatch = pyruhvro.deserialize_array(list(bodies), self._text)
+        except ValueError as error:
+            raise BadRecord("a body of the batch is no record of this schema") from error
+        return batch
+
+
+def _array(field: pa.Field[Any], values: Sequence[Any] | None, count: int) -> pa.Array[Any]:
+    if values is None:
+        nulls: pa.Array[Any] = pa.nulls(count, field.type)
+        return nulls
+    array: pa.Array[Any] = pa.array(values, type=field.type)
+    return array
+
+
+def _without_logical_types(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The same bytes, read and written as plain numbers."""
+    fields = [
+        {"name": field["name"], "type": _plain(field["type"]), **_default(field)}
+        for field in schema["fields"]
+    ]
+    return {
+        "type": "record",
+        "name": schema["name"],
+        "namespace": schema.get("namespace", ""),
+        "fields": fields,
+    }
+
+
+def _plain(avro_type: Any) -> Any:
+    if isinstance(avro_type, list):
+        return [_plain(branch) for branch in avro_type]
+    if isinstance(avro_type, dict) and "logicalType" in avro_type:
+        return avro_type["type"]
+    return avro_type
+
+
+def _default(field: Mapping[str, Any]) -> dict[str, Any]:
+    return {"default": field["default"]} if "default" in field else {}

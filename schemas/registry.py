@@ -1,0 +1,136 @@
+"""The schema registry: schema to id when writing, id to schema when reading.
+
+Speaks the Confluent API over plain HTTP. Waiting and asking again is the caller's: every call asks
+once and says whether asking again can help.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import quote
+
+import httpx
+import orjson
+
+from schemas.errors import RegistryUnreachable, SchemaRefused
+
+COMPATIBILITY: Final = "FULL_TRANSITIVE"
+"""Every version reads every other one: a replay of old records never fails."""
+
+_MEDIA_TYPE: Final = "application/vnd.schemaregistry.v1+json"
+_MAY_PASS: Final = frozenset({408, 425, 429})
+
+
+class Registry:
+    """One registry, asked over one pool of connections; answers are remembered for good.
+
+    Args:
+        url: base address of the Confluent API; `user:password@` is sent as basic authentication.
+        timeout_seconds: for connecting, and for each wait of one request.
+    """
+
+    def __init__(self, url: str, *, timeout_seconds: float = 10.0) -> None:
+        self._client = httpx.Client(base_url=url.rstrip("/") + "/", timeout=timeout_seconds)
+        self._ids: dict[tuple[str, bytes], int] = {}
+        self._schemas: dict[int, dict[str, Any]] = {}
+
+    def register(self, subject: str, schema: Mapping[str, Any]) -> int:
+        """The id of a schema under a subject, registered if it is new there.
+
+        The subject is held to `FULL_TRANSITIVE` before the schema is sent.
+
+        Raises:
+            RegistryUnreachable: no answer; ask again later.
+            SchemaRefused: incompatible with an earlier version, malformed, or not allowed.
+        """
+        text = orjson.dumps(schema)
+        known = self._ids.get((subject, text))
+        if known is not None:
+            return known
+        self._hold_to_compatibility(subject)
+        answer = self._ask(
+            "POST",
+            f"subjects/{quote(subject, safe='')}/versions",
+            {"schemaType": "AVRO", "schema": text.decode()},
+        )
+        schema_id = int(answer["id"])
+        self._ids[(subject, text)] = schema_id
+        return schema_id
+
+    def schema(self, schema_id: int) -> dict[str, Any]:
+        """The schema that a framed record's id names.
+
+        Raises:
+            RegistryUnreachable: no answer; ask again later.
+            SchemaRefused: the registry knows no such id, or it is not an Avro record.
+        """
+        known = self._schemas.get(schema_id)
+        if known is not None:
+            return known
+        answer = self._ask("GET", f"schemas/ids/{schema_id}", None)
+        if answer.get("schemaType", "AVRO") != "AVRO":
+            raise SchemaRefused(f"schema {schema_id} is {answer['schemaType']}, not Avro")
+        schema = orjson.loads(answer["schema"])
+        if not isinstance(schema, dict) or schema.get("type") != "record":
+            raise SchemaRefused(f"schema {schema_id} is not an Avro record")
+        self._schemas[schema_id] = schema
+        return schema
+
+    def check(self) -> None:
+        """Ask for nothing in particular.
+
+        Raises:
+            RegistryUnreachable: no answer.
+            SchemaRefused: an answer, but not a registry's.
+        """
+        self._ask("GET", "config", None)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._client.close()
+
+    def _hold_to_compatibility(self, subject: str) -> None:
+        self._ask("PUT", f"config/{quote(subject, safe='')}", {"compatibility": COMPATIBILITY})
+
+    def _ask(self, method: str, path: str, body: Mapping[str, str] | None) -> dict[str, Any]:
+        try:
+            response = self._client.request(
+                method,
+                path,
+                content=None if body is None else orjson.dumps(body),
+                headers={"Accept": _MEDIA_TYPE, "Content-Type": _MEDIA_TYPE},
+            )
+        except httpx.HTTPError as error:
+            raise RegistryUnreachable(
+                f"the schema registry at {self._client.base_url.host} gave no answer to "
+                f"{method} {path}: {type(error).__name__}"
+            ) from error
+        if response.status_code >= 500 or response.status_code in _MAY_PASS:
+            raise RegistryUnreachable(
+                f"the schema registry answered {response.status_code} to {method} {path}: "
+                f"{_reason(response)}"
+            )
+        if not response.is_success:
+            raise SchemaRefused(
+                f"the schema registry refused {method} {path} ({response.status_code}): "
+                f"{_reason(response)}"
+            )
+        try:
+            answer: dict[str, Any] = orjson.loads(response.content)
+        except orjson.JSONDecodeError as error:
+            raise SchemaRefused(
+                f"{method} {path} was not answered by a schema registry"
+            ) from error
+        return answer
+
+
+def _reason(response: httpx.Response) -> str:
+    """What the registry says was wrong, cut to a length fit for a log line."""
+    try:
+        found = orjson.loads(response.content)
+    except orjson.JSONDecodeError:
+        return response.reason_phrase
+    message = found.get("message") if isinstance(found, dict) else None
+    return str(message or response.reason_phrase)[:_REASON_CHARACTERS_MAX]
+
+
+_REASON_CHARACTERS_MAX: Final = 2_000
