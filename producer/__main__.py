@@ -1,0 +1,90 @@
+"""The producer's commands: webhook, relay, topics, explain."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help=(
+        "Stripe -> Kafka. `webhook` puts what Stripe sends into the inbox, `relay` publishes it "
+        "in order on one topic per Stripe object."
+    ),
+)
+
+
+@app.command()
+def webhook() -> None:
+    """Receive Stripe's webhooks and store each event in the inbox before answering 200.
+
+    Point a webhook endpoint in Stripe's dashboard to `https://your-host/webhooks/stripe` and
+    give its signing secret as `STRIPE_WEBHOOK_SECRET` (several, separated by commas, while one
+    is being replaced). The inbox is made when it is missing; while Kafka is away requests are
+    answered 503, and Stripe sends the events again for up to three days.
+
+    Example: `STRIPE_WEBHOOK_SECRET=whsec_... stripeline producer webhook`
+    """
+    from producer.webhook_command import run
+
+    run()
+
+
+@app.command()
+def relay() -> None:
+    """Publish the inbox on one topic per Stripe object: in order, whole, without duplicates.
+
+    Any number of relays may run; they share the inbox's partitions. Each keeps a memory of
+    what it published in `RELAY_MEMORY_FOLDER`, and builds it anew from the topics when lost.
+
+    Example: `stripeline producer relay`
+    """
+    from producer.relay_command import run
+
+    run()
+
+
+@app.command()
+def topics() -> None:
+    """Make the topics that are missing, check those that exist, and show them all.
+
+    The services do this at start; run it first where they may not make topics. `OBJECTS`
+    chooses which Stripe objects get a topic now, `TOPIC_PARTITIONS` and
+    `TOPIC_REPLICATION_FACTOR` how large. An existing topic is never changed: another number of
+    partitions is an error, another setting is shown.
+
+    Example: `OBJECTS=customer,subscription stripeline producer topics`
+    """
+    from producer.topics_command import run
+
+    run()
+
+
+@app.command()
+def explain(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="A Stripe event or object as JSON; `-` reads standard input.",
+            allow_dash=True,
+            dir_okay=False,
+            metavar="FILE|-",
+        ),
+    ],
+) -> None:
+    """Show what would be published for an event or an object: topic, key and record, as JSON.
+
+    Needs no server and no settings. A record of a bare object is shown as a snapshot read now.
+
+    Example: `stripe events retrieve evt_... | stripeline producer explain -`
+    """
+    from producer.explain_command import run
+
+    run(file)
+
+
+if __name__ == "__main__":
+    app()

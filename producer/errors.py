@@ -1,0 +1,100 @@
+"""The producer's errors: what each means, what the service does, what the operator does.
+
+StripelineError
++-- KafkaUnreachable        Kafka does not answer (exit code 3)
++-- TopicRefused            Kafka answers, but refuses to make or show a topic
++-- PartitionCountDiffers   a topic exists with another number of partitions
++-- NotReadable             what `explain` was given is neither an event nor an object
++-- RequestRefused          a webhook request that is not taken; nothing is stored
++-- NotStored               an event that Kafka did not acknowledge
+    +-- InboxFull           too many events wait for Kafka already
+    +-- NotAcknowledged     the deadline passed, or Kafka refused the record
+
+Error                  The service                       The operator
+KafkaUnreachable       waits and tries again, not ready  starts Kafka, or corrects the address
+TopicRefused           stops                             grants Create and Describe on topics
+PartitionCountDiffers  stops                             sets TOPIC_PARTITIONS to the topic's
+NotReadable            (the command ends)                gives the JSON as Stripe sent it
+RequestRefused         answers 4xx                       compares STRIPE_WEBHOOK_SECRET
+NotStored              answers 503, Stripe sends again   looks at Kafka's health
+"""
+
+from enum import StrEnum
+from http import HTTPStatus
+
+from runtime.errors import ExitCode, StripelineError
+
+
+class KafkaUnreachable(StripelineError):
+    """Kafka does not answer; trying again may help."""
+
+    exit_code = ExitCode.UNREACHABLE
+
+
+class TopicRefused(StripelineError):
+    """Kafka refuses to make or to show a topic; trying again does not help."""
+
+
+class PartitionCountDiffers(StripelineError):
+    """A topic exists with a number of partitions other than the one that was asked for."""
+
+    def __init__(self, *, topic: str, found: int, wanted: int) -> None:
+        super().__init__(
+            f"The topic {topic} has {found} partitions, and TOPIC_PARTITIONS asks for {wanted}. "
+            "A key's partition follows from their number: with another number an object's "
+            "changes would continue on another partition, and their order would be lost. "
+            f"Set TOPIC_PARTITIONS={found}, or choose another KAFKA_NAMESPACE to start anew."
+        )
+        self.topic = topic
+        self.found = found
+        self.wanted = wanted
+
+
+class NotReadable(StripelineError):
+    """What was given is neither a Stripe event nor a Stripe object."""
+
+    exit_code = ExitCode.WRONG_USAGE
+
+
+class Refusal(StrEnum):
+    """Why a webhook request is not stored; the `reason` of the metric that counts it."""
+
+    NOT_FOUND = "not_found"
+    METHOD = "method"
+    CONTENT_TYPE = "content_type"
+    TOO_LARGE = "too_large"
+    BODY_TIMEOUT = "body_timeout"
+    NOT_UTF8 = "not_utf8"
+    SIGNATURE_MISSING = "signature_missing"
+    SIGNATURE_WRONG = "signature_wrong"
+    SIGNATURE_OLD = "signature_old"
+    SIGNATURE_FUTURE = "signature_future"
+    NOT_JSON = "not_json"
+    NOT_AN_EVENT = "not_an_event"
+    OTHER_MODE = "other_mode"
+    NOT_READY = "not_ready"
+    QUEUE_FULL = "queue_full"
+    NOT_ACKNOWLEDGED = "not_acknowledged"
+
+
+class RequestRefused(StripelineError):
+    """A webhook request that is not taken. The message never holds a part of the body."""
+
+    def __init__(self, reason: Refusal, *, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> None:
+        super().__init__(reason.value)
+        self.reason = reason
+        self.status = status
+
+
+class NotStored(StripelineError):
+    """Kafka did not acknowledge an event; whoever sent it must send it again."""
+
+    exit_code = ExitCode.UNREACHABLE
+
+
+class InboxFull(NotStored):
+    """Too many events wait for Kafka's acknowledgement already; nothing was handed over."""
+
+
+class NotAcknowledged(NotStored):
+    """The deadline passed, or Kafka refused the record; it may still be stored later."""
