@@ -20,7 +20,6 @@ NotStored              answers 503, Stripe sends again   looks at Kafka's health
 """
 
 from enum import StrEnum
-from http import HTTPStatus
 
 from runtime.errors import ExitCode, StripelineError
 
@@ -63,7 +62,7 @@ class Refusal(StrEnum):
     METHOD = "method"
     CONTENT_TYPE = "content_type"
     TOO_LARGE = "too_large"
-    BODY_TIMEOUT = "body_timeout"
+    BODY_INCOMPLETE = "body_incomplete"
     NOT_UTF8 = "not_utf8"
     SIGNATURE_MISSING = "signature_missing"
     SIGNATURE_WRONG = "signature_wrong"
@@ -80,10 +79,9 @@ class Refusal(StrEnum):
 class RequestRefused(StripelineError):
     """A webhook request that is not taken. The message never holds a part of the body."""
 
-    def __init__(self, reason: Refusal, *, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> None:
+    def __init__(self, reason: Refusal) -> None:
         super().__init__(reason.value)
         self.reason = reason
-        self.status = status
 
 
 class NotStored(StripelineError):
