@@ -1,0 +1,162 @@
+"""From an annotated field to columns: the rules of the record.
+
+The annotations tell neither a time from a number nor an id from a text. Both are told by the
+field's name, from lists that a person reviewed; an integer in no list stops the generator.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, assert_never
+
+from schemas.columns import Column, ColumnKind
+from schemas.generate_annotations import AnnotatedField, AnnotatedObject, Shape
+from schemas.generate_reviewed import Reviewed
+from schemas.moved import MOVED
+
+VALUES_LISTED_MAX: Final = 24
+
+
+class NotReviewed(Exception):
+    """An integer field is in no list of `reviewed.json`; read what it is and put it into one."""
+
+
+class NameTaken(Exception):
+    """Two fields of a type would give one column."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """How fields become columns, given what was reviewed."""
+
+    reviewed: Reviewed
+
+    def columns(self, annotated: AnnotatedObject) -> tuple[Column, ...]:
+        """The columns of an object type: `id`, then in the package's order, then moved ones.
+
+        Raises:
+            NotReviewed: an integer field is in no list.
+            NameTaken: two fields would give one column.
+        """
+        columns: dict[str, Column] = {}
+        for column in self._in_order(annotated):
+            if column.name in columns:
+                raise NameTaken(f"{annotated.name}.{column.name}")
+            columns[column.name] = column
+        return tuple(columns.values())
+
+    def _in_order(self, annotated: AnnotatedObject) -> Iterator[Column]:
+        yield self._id_column(annotated)
+        for field in annotated.fields:
+            if field.name != "id":
+                yield from self._columns(annotated.name, field)
+        yield from moved_columns(annotated.name)
+
+    def _id_column(self, annotated: AnnotatedObject) -> Column:
+        key = self.reviewed.natural_keys.get(annotated.name)
+        doc = "Stripe's id of the object."
+        if key is not None:
+            made_of = " and ".join(f"`{field}`" for field in key)
+            doc = f"Made of Stripe's {made_of}." if key else "There is one for each account."
+        return Column(name="id", source="id", kind=ColumnKind.STRING, doc=doc)
+
+    def _columns(self, object_name: str, field: AnnotatedField) -> Iterator[Column]:
+        if self._is_reference(object_name, field):
+            yield _reference(field)
+            return
+        kind = self._kind(object_name, field)
+        doc = f"Stripe's `{field.name}`: {_what(field, kind)}."
+        yield Column(name=field.name, source=field.name, kind=kind, doc=doc)
+        if field.shape is Shape.RESOURCE and not self._has_natural_key(field.targets):
+            yield _reference(field)
+
+    def _is_reference(self, object_name: str, field: AnnotatedField) -> bool:
+        if field.shape is Shape.EXPANDABLE:
+            return True
+        return field.shape is Shape.STRING and (
+            field.name in self.reviewed.references
+            or f"{object_name}.{field.name}" in self.reviewed.references_of_one_type
+        )
+
+    def _has_natural_key(self, targets: tuple[str, ...]) -> bool:
+        without_id = self.reviewed.natural_keys.keys() | self.reviewed.not_stored.keys()
+        return any(target in without_id for target in targets)
+
+    def _kind(self, object_name: str, field: AnnotatedField) -> ColumnKind:
+        match field.shape:
+            case Shape.STRING | Shape.ENUM:
+                return ColumnKind.STRING
+            case Shape.BOOLEAN:
+                return ColumnKind.BOOLEAN
+            case Shape.INTEGER:
+                if field.name in self.reviewed.times:
+                    return ColumnKind.TIMESTAMP
+                if field.name in self.reviewed.numbers:
+                    return ColumnKind.INTEGER
+                raise NotReviewed(f"{object_name}.{field.name}")
+            case Shape.FLOAT:
+                return ColumnKind.FLOAT
+            case Shape.DECIMAL:
+                return ColumnKind.DECIMAL
+            case Shape.EXPANDABLE:
+                return ColumnKind.REFERENCE
+            case Shape.RESOURCE | Shape.NESTED | Shape.MAP | Shape.LIST | Shape.PAGE:
+                return ColumnKind.JSON
+        assert_never(field.shape)
+
+
+def moved_columns(object_name: str) -> Iterator[Column]:
+    """The columns of a type that the package's newest annotations do not have."""
+    for moved in MOVED.get(object_name, ()):
+        places = ", else ".join(f"`{'.'.join(place.path)}`" for place in moved.places)
+        yield Column(
+            name=moved.column,
+            source=moved.source,
+            kind=moved.kind,
+            doc=f"Stripe's {places}, whichever the API version has.",
+        )
+
+
+def _reference(field: AnnotatedField) -> Column:
+    return Column(
+        name=f"{field.name}_id",
+        source=field.name,
+        kind=ColumnKind.REFERENCE,
+        doc=f"Stripe's `{field.name}`: the id of {_article(field.targets)}.",
+    )
+
+
+def _what(field: AnnotatedField, kind: ColumnKind) -> str:
+    match field.shape:
+        case Shape.STRING | Shape.EXPANDABLE:
+            return "a text"
+        case Shape.ENUM if len(field.values) > VALUES_LISTED_MAX:
+            return f"one of {len(field.values)} values, or a new one"
+        case Shape.ENUM:
+            return f"{', '.join(field.values)}, or a new value"
+        case Shape.BOOLEAN:
+            return "true or false"
+        case Shape.INTEGER:
+            return "a time" if kind is ColumnKind.TIMESTAMP else "a whole number"
+        case Shape.FLOAT | Shape.DECIMAL:
+            return "a number"
+        case Shape.RESOURCE:
+            return f"the whole of {_article(field.targets)}, as JSON"
+        case Shape.NESTED:
+            return "a nested object, as JSON"
+        case Shape.MAP:
+            return "names and values, as JSON"
+        case Shape.LIST:
+            return f"a list{_of(field.targets)}, as JSON"
+        case Shape.PAGE:
+            return f"the first page of a list{_of(field.targets)}, as JSON"
+    assert_never(field.shape)
+
+
+def _article(targets: tuple[str, ...]) -> str:
+    if not targets:
+        return "another object"
+    return " or ".join(f"{'an' if target[0] in 'aeiou' else 'a'} {target}" for target in targets)
+
+
+def _of(targets: tuple[str, ...]) -> str:
+    return f" of {' or '.join(targets)}" if targets else ""

@@ -1,0 +1,48 @@
+"""Places: where in a body of one API version a value stands."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a value stands in a body.
+
+    Attributes:
+        path: names from the body inwards. A list on the way stands for one of its elements, and
+            Stripe's list envelope for its `data`.
+        lowest: of a list, the element with the lowest value of this field; the first if empty.
+        flagged: of a list, the first element where this field is true; the first if none is.
+    """
+
+    path: tuple[str, ...]
+    lowest: str = ""
+    flagged: str = ""
+
+    def find(self, body: Mapping[str, Any]) -> Any:
+        """The value at this place; none where the body has no such place."""
+        found: Any = body
+        for name in self.path:
+            found = self._element(found)
+            if not isinstance(found, Mapping):
+                return None
+            found = found.get(name)
+        return found
+
+    def _element(self, found: Any) -> Any:
+        if isinstance(found, Mapping) and found.get("object") == "list":
+            found = found.get("data")
+        if not isinstance(found, list):
+            return found
+        elements = [element for element in found if isinstance(element, Mapping)]
+        if self.lowest:
+            ranked = [element for element in elements if element.get(self.lowest) is not None]
+            return min(ranked, key=lambda element: element[self.lowest], default=None)
+        flagged = [element for element in elements if self.flagged and element.get(self.flagged)]
+        return next(iter(flagged or elements), None)
+
+
+def find(body: Mapping[str, Any], places: tuple[Place, ...]) -> Any:
+    """The first value that is not null at any of the places, newest first."""
+    return next((value for place in places if (value := place.find(body)) is not None), None)
