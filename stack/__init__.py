@@ -1,1 +1,1 @@
-"""A local Kafka, schema registry and Postgres, and what runs on them."""
+"""A local Kafka, schema registry and Postgres, and the demo that runs on them."""

@@ -1,0 +1,108 @@
+"""Fetch what a profile of `pom.xml` names, through Maven, into the cache."""
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from stack.cache import kept
+from stack.errors import NotFetched, ToolMissing
+from stack.java import any_java
+from stack.progress import Detail, Progress
+
+POM = Path(__file__).with_name("pom.xml")
+DIGEST_LENGTH = 8
+LAST_LINES = 15
+
+
+def installed() -> bool:
+    """Whether this machine has Maven."""
+    return shutil.which("mvn") is not None
+
+
+class Maven:
+    """Downloads named in `pom.xml`, each kept in a folder of the cache."""
+
+    def __init__(self, *, cache: Path, progress: Progress) -> None:
+        self._cache = cache
+        self._progress = progress
+
+    def fetched(
+        self,
+        profile: str,
+        *,
+        goal: str,
+        prepare: Callable[[Path], None],
+        properties: Mapping[str, str] | None = None,
+    ) -> Path:
+        """The folder with what `profile` names, fetched once.
+
+        Args:
+            goal: `copy-dependencies` with all that they need, or `copy` for a single archive.
+            prepare: makes of the fetched files what is kept.
+            properties: properties of the pom to override.
+
+        Raises:
+            ToolMissing: there is no Maven.
+            NotFetched: Maven could not fetch it; the message holds its last lines.
+        """
+        given = dict(properties or {})
+
+        def fetch(into: Path) -> None:
+            version = pom_property(f"{profile}.version")
+            with self._progress.step(f"Fetching {profile} {version}") as detail:
+                self._run(profile, goal, given, into, detail)
+                prepare(into)
+
+        told = POM.read_bytes() + repr(sorted(given.items())).encode()
+        digest = hashlib.sha256(told).hexdigest()[:DIGEST_LENGTH]
+        name = f"{profile}-{pom_property(f'{profile}.version')}-{digest}"
+        return kept(self._cache / name, fetch)
+
+    def _run(
+        self, profile: str, goal: str, properties: Mapping[str, str], into: Path, detail: Detail
+    ) -> None:
+        program = shutil.which("mvn")
+        if program is None:
+            raise ToolMissing(
+                f"Maven, which fetches {profile}, is not on this machine. Install Maven (`mvn`), "
+                "or Docker in its place."
+            )
+        java = any_java(self._cache, self._progress)
+        command = [program, "--batch-mode", "--file", str(POM), "--activate-profiles", profile]
+        command += [f"-D{name}={value}" for name, value in properties.items()]
+        command += [f"-DoutputDirectory={into}", f"dependency:{goal}"]
+        # Maven would rather take a JAVA_HOME that is too old than the Java that was found.
+        environment = {**os.environ, "JAVA_HOME": str(java.home)}
+        said: list[str] = []
+        with subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=environment,
+            # Maven writes nothing beside the pom, but it must not find another project here.
+            cwd=into,
+        ) as running:
+            assert running.stdout is not None
+            for line in running.stdout:
+                said.append(line.rstrip())
+                if "Downloading" in line:
+                    detail(line.rstrip().rpartition("/")[2])
+        if running.returncode != 0:
+            faults = [line for line in said if "ERROR" in line] or said
+            shown = "\n".join(f"  | {line}" for line in faults[:LAST_LINES])
+            raise NotFetched(
+                f"Maven could not fetch {profile}:\n{shown}\n"
+                "Is the network there? Behind a proxy or a mirror, set it in ~/.m2/settings.xml."
+            )
+
+
+def pom_property(name: str) -> str:
+    """A property of `pom.xml`, such as `kafka.version`."""
+    found = re.search(rf"<{re.escape(name)}>([^<]+)</", POM.read_text())
+    assert found is not None, name
+    return found[1]
