@@ -1,0 +1,124 @@
+"""The simulated API itself: who asks, what for, and the answer with Stripe's headers."""
+
+import base64
+import binascii
+from collections.abc import Callable
+from email.utils import formatdate
+
+from simulator.errors import Refused
+from simulator.events import API_VERSION
+from simulator.exchange import Answer, Call, pretty
+from simulator.expanding import Expander
+from simulator.form import Raw, decode
+from simulator.idempotency import IdempotencyKeys
+from simulator.routing import Router
+from simulator.session import Origin, Session, World
+from simulator.state import Body
+
+
+class Api:
+    """Answers one request at a time; a refused one changes nothing."""
+
+    def __init__(
+        self,
+        *,
+        world: World,
+        router: Router,
+        expander: Expander,
+        publish: Callable[[list[Body]], None],
+    ) -> None:
+        self._world = world
+        self._router = router
+        self._expander = expander
+        self._publish = publish
+        self._keys = IdempotencyKeys()
+
+    def answer(self, call: Call, *, then: Callable[[Answer], Answer] | None = None) -> Answer:
+        """The answer to a request.
+
+        Args:
+            call: the request.
+            then: changes the answer after the work was done, before it is saved under the
+                request's idempotency key.
+        """
+        request_id = self._world.identifiers.make("req_", length=14)
+        try:
+            self._check_key(call)
+
+            def through(call: Call) -> Answer:
+                answer = self._work(call, request_id)
+                return then(answer) if then is not None else answer
+
+            return self._keys.answer(call, now=self._world.clock.seconds, through=through)
+        except Refused as refusal:
+            return self.refuse(refusal, request_id=request_id)
+
+    def refuse(self, refusal: Refused, *, request_id: str = "") -> Answer:
+        """The answer that says why not."""
+        request_id = request_id or self._world.identifiers.make("req_", length=14)
+        return self._answer(refusal.body(), status=refusal.status, request_id=request_id)
+
+    def _work(self, call: Call, request_id: str) -> Answer:
+        key = call.headers.get("idempotency-key")
+        origin = Origin(request_id=request_id, idempotency_key=key)
+        session = Session(self._world, origin=origin)
+        try:
+            body = self._run(session, call)
+        except Refused as refusal:
+            # A declined card is an outcome, not a mistake: what led to it stays.
+            if refusal.status != 402:
+                session.roll_back()
+                raise
+            self._publish(session.events)
+            return self.refuse(refusal, request_id=request_id)
+        except BaseException:
+            session.roll_back()
+            raise
+        self._publish(session.events)
+        return self._answer(body, status=200, request_id=request_id, key=key)
+
+    def _run(self, session: Session, call: Call) -> Body:
+        handler, identifiers = self._router.find(call.method, call.path)
+        raw: dict[str, Raw] = decode(call.query)
+        raw |= decode(call.body.decode())
+        asked = raw.pop("expand", "")
+        body = handler(session, identifiers, raw)
+        return self._expander.expand(session, body, asked) if asked else body
+
+    def _answer(
+        self, body: Body, *, status: int, request_id: str, key: str | None = None
+    ) -> Answer:
+        headers = [
+            ("Content-Type", "application/json"),
+            ("Date", formatdate(self._world.clock.seconds, usegmt=True)),
+            ("Request-Id", request_id),
+            ("Stripe-Version", API_VERSION),
+        ]
+        if key:
+            headers.append(("Idempotency-Key", key))
+        return Answer(status=status, headers=tuple(headers), body=pretty(body))
+
+    def _check_key(self, call: Call) -> None:
+        key = _api_key(call.headers.get("authorization", ""))
+        if not key:
+            raise Refused(
+                "You did not provide an API key. You need to provide your API key in the "
+                "Authorization header, using Bearer auth (e.g. 'Authorization: Bearer "
+                "YOUR_SECRET_KEY').",
+                status=401,
+            )
+        mode = "live" if self._world.livemode else "test"
+        if not key.startswith((f"sk_{mode}", f"rk_{mode}")):
+            raise Refused(f"Invalid API Key provided: {key[:8]}****{key[-4:]}", status=401)
+
+
+def _api_key(authorization: str) -> str:
+    scheme, _, given = authorization.partition(" ")
+    if scheme.lower() == "bearer":
+        return given.strip()
+    if scheme.lower() == "basic":
+        try:
+            return base64.b64decode(given).decode().partition(":")[0]
+        except (binascii.Error, UnicodeDecodeError):
+            return ""
+    return ""

@@ -1,0 +1,63 @@
+"""The API behind a fault plan: a wrapper that answers wrongly, late or not at all."""
+
+import asyncio
+from typing import assert_never
+
+from simulator.api import Api
+from simulator.errors import ConnectionCut, Refused
+from simulator.exchange import Answer, Call
+from simulator.faults import Faults, ResponseFaultKind
+
+
+class FaultyApi:
+    """The API behind the plan's faults."""
+
+    def __init__(self, api: Api, faults: Faults) -> None:
+        self._api = api
+        self._faults = faults
+
+    async def answer(self, call: Call) -> Answer:
+        """The API's answer, or what the plan puts in its place.
+
+        Raises:
+            ConnectionCut: the connection is to be cut.
+        """
+        fault = self._faults.draw(call)
+        if fault is None:
+            return self._api.answer(call)
+        match fault.kind:
+            case ResponseFaultKind.RATE_LIMITED:
+                return self._rate_limited()
+            case ResponseFaultKind.SERVER_ERROR:
+                if fault.after_work:
+                    return self._api.answer(call, then=lambda _answer: self._server_error())
+                return self._server_error()
+            case ResponseFaultKind.HANG | ResponseFaultKind.CUT:
+                if fault.after_work:
+                    self._api.answer(call)
+                if fault.kind is ResponseFaultKind.HANG:
+                    await asyncio.sleep(fault.seconds)
+                raise ConnectionCut
+            case _:
+                assert_never(fault.kind)
+
+    def _rate_limited(self) -> Answer:
+        answer = self._api.refuse(
+            Refused(
+                "Request rate limit exceeded. You can learn more about rate limits here "
+                "https://stripe.com/docs/rate-limits.",
+                status=429,
+                code="rate_limit",
+            )
+        )
+        reason = (("Stripe-Rate-Limited-Reason", "global-rate"),)
+        return Answer(status=429, headers=answer.headers + reason, body=answer.body)
+
+    def _server_error(self) -> Answer:
+        return self._api.refuse(
+            Refused(
+                "An unknown error occurred. Please try your request again.",
+                status=500,
+                kind="api_error",
+            )
+        )

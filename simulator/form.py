@@ -1,0 +1,52 @@
+"""Stripe's form encoding: `items[0][price]=x&metadata[k]=v` to a tree of texts."""
+
+from typing import TypeAlias
+from urllib.parse import parse_qsl
+
+from simulator.errors import Refused
+
+Raw: TypeAlias = "str | dict[str, Raw]"
+
+DEPTH_MAX = 8
+FIELDS_MAX = 5_000
+
+
+def decode(encoded: str) -> dict[str, Raw]:
+    """The tree of a form or a query string; a list stays a dict with its places as keys.
+
+    Raises:
+        Refused: brackets that do not match, a name used both as a value and as a parent.
+    """
+    tree: dict[str, Raw] = {}
+    fields = parse_qsl(
+        encoded, keep_blank_values=True, max_num_fields=FIELDS_MAX, encoding="utf-8"
+    )
+    for name, value in fields:
+        _plant(tree, _path(name), value, name=name)
+    return tree
+
+
+def _path(name: str) -> list[str]:
+    first, bracket, rest = name.partition("[")
+    if not bracket:
+        return [name]
+    if not rest.endswith("]"):
+        raise _invalid(name)
+    path = [first, *rest[:-1].split("][")]
+    if len(path) > DEPTH_MAX or any("[" in part or "]" in part for part in path):
+        raise _invalid(name)
+    return path
+
+
+def _plant(tree: dict[str, Raw], path: list[str], value: str, *, name: str) -> None:
+    branch = tree
+    for part in path[:-1]:
+        below = branch.setdefault(part or str(len(branch)), {})
+        if not isinstance(below, dict):
+            raise _invalid(name)
+        branch = below
+    branch[path[-1] or str(len(branch))] = value
+
+
+def _invalid(name: str) -> Refused:
+    return Refused(f"Invalid parameter name: {name}", parameter=name)

@@ -1,0 +1,145 @@
+"""What a type of object is to the HTTP layer: its fields, parameters, filters and operations."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from simulator.identifiers import LONG
+from simulator.parameters import Parser, boolean, integer, merged_metadata, record, text
+from simulator.session import Session
+from simulator.state import Body
+
+Create: TypeAlias = Callable[[Session, Body], Body]
+Change: TypeAlias = Callable[[Session, Body, Body], Body]
+Include: TypeAlias = Callable[[Session, Body], Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """A list's filter: how its parameter is read and which objects it keeps."""
+
+    parser: Parser
+    keeps: Callable[[Body, Any], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """A verb of one object, such as `POST /v1/invoices/{id}/pay`."""
+
+    run: Change
+    parameters: Mapping[str, Parser] = field(default_factory=dict)
+    required: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """One type of object.
+
+    Args:
+        name: Stripe's `object`.
+        path: the part of the URL after `/v1/`.
+        blank: every field that Stripe always sends, with the value of one not set.
+        create, update, delete: None where Stripe has no such endpoint.
+        actions: by the last part of their URL.
+        filters: by parameter, besides the cursors.
+        hides: keeps an object from a list that was asked for with these filters.
+        references: dotted fields that hold the id (or the ids) of another object, and its type.
+        included: fields that Stripe sends only when they are expanded.
+    """
+
+    name: str
+    path: str
+    prefix: str
+    length: int = LONG
+    blank: Mapping[str, Any]
+    create: Create | None = None
+    creatable: Mapping[str, Parser] = field(default_factory=dict)
+    required: tuple[str, ...] = ()
+    update: Change | None = None
+    updatable: Mapping[str, Parser] = field(default_factory=dict)
+    delete: Change | None = None
+    deletable: Mapping[str, Parser] = field(default_factory=dict)
+    actions: Mapping[str, Action] = field(default_factory=dict)
+    filters: Mapping[str, Filter] = field(default_factory=dict)
+    listed: bool = True
+    hides: Callable[[Session, Body, Body], bool] = lambda _session, _body, _given: False
+    references: Mapping[str, str] = field(default_factory=dict)
+    included: Mapping[str, Include] = field(default_factory=dict)
+
+
+def fresh(session: Session, resource: Resource, given: Body, *, id: str = "") -> Body:  # noqa: A002
+    """A new body: blank, with a new id (or `id`), the time, and what was given."""
+    body: Body = {
+        "id": id or session.make_id(resource.prefix, length=resource.length),
+        "object": resource.name,
+        **resource.blank,
+    }
+    if "created" in body:
+        body["created"] = session.now
+    if "livemode" in body:
+        body["livemode"] = session.world.livemode
+    return {**body, **changes(body, given)}
+
+
+def changes(old: Body, given: Body) -> Body:
+    """What the given parameters make of `old`: metadata merged, settings merged, others set."""
+    made: Body = {}
+    for name, value in given.items():
+        before = old.get(name)
+        if name == "metadata":
+            made[name] = merged_metadata(before or {}, value)
+        elif isinstance(before, dict) and isinstance(value, dict):
+            made[name] = {**before, **value}
+        else:
+            made[name] = value
+    return made
+
+
+def empty_list(url: str) -> Body:
+    """A list without elements."""
+    return {"object": "list", "data": [], "has_more": False, "url": url}
+
+
+def short_list(bodies: list[Body], *, url: str, count_max: int = 10) -> Body:
+    """A list inside an object: the first few only, as in every event."""
+    return {
+        "object": "list",
+        "data": bodies[:count_max],
+        "has_more": len(bodies) > count_max,
+        "url": url,
+    }
+
+
+def equals(name: str, *, parser: Parser = text) -> Filter:
+    """Keeps the objects whose field `name` has the asked value."""
+    return Filter(parser=parser, keeps=lambda body, asked: bool(body[name] == asked))
+
+
+def within(name: str) -> Filter:
+    """Keeps the objects whose time `name` is the asked one or in the asked range."""
+    return Filter(parser=_range, keeps=lambda body, asked: in_range(body[name], asked))
+
+
+def in_range(value: int | None, asked: Mapping[str, int] | int) -> bool:
+    """Whether a time lies within `gt`, `gte`, `lt`, `lte`."""
+    if value is None:
+        return False
+    if isinstance(asked, int):
+        return value == asked
+    return (
+        value > asked.get("gt", value - 1)
+        and value >= asked.get("gte", value)
+        and value < asked.get("lt", value + 1)
+        and value <= asked.get("lte", value)
+    )
+
+
+_BOUNDS = record({"gt": integer, "gte": integer, "lt": integer, "lte": integer})
+
+
+def _range(name: str, raw: Any) -> Any:
+    return _BOUNDS(name, raw) if isinstance(raw, dict) else integer(name, raw)
+
+
+CREATED = {"created": within("created")}
+ACTIVE = {"active": equals("active", parser=boolean)}

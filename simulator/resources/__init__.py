@@ -1,0 +1,1 @@
+"""Each of Stripe's object types as data and small functions."""

@@ -1,0 +1,122 @@
+"""From a method and a path to what is to be done; every resource's endpoints are built alike."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from simulator.errors import Refused, no_such
+from simulator.form import Raw
+from simulator.listing import list_objects
+from simulator.parameters import parse
+from simulator.resource import Action, Resource
+from simulator.session import Session
+from simulator.state import Body
+
+Handler: TypeAlias = Callable[[Session, tuple[str, ...], dict[str, Raw]], Body]
+"""Takes the ids in the path and the raw parameters (without `expand`)."""
+
+PLACEHOLDER = "{id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One endpoint; `{id}` in the path stands for any one part."""
+
+    method: str
+    path: str
+    handler: Handler
+
+
+class Router:
+    """Finds an endpoint's handler."""
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self._routes: dict[tuple[str, int], list[tuple[list[str], Handler]]] = {}
+        for route in routes:
+            parts = route.path.strip("/").split("/")
+            at = self._routes.setdefault((route.method, len(parts)), [])
+            at.append((parts, route.handler))
+        for candidates in self._routes.values():
+            # A spelled-out part wins over a placeholder.
+            candidates.sort(key=lambda candidate: candidate[0].count(PLACEHOLDER))
+
+    def find(self, method: str, path: str) -> tuple[Handler, tuple[str, ...]]:
+        """The handler and the ids in the path.
+
+        Raises:
+            Refused: there is no such endpoint.
+        """
+        parts = path.strip("/").split("/")
+        for template, handler in self._routes.get((method, len(parts)), []):
+            if all(
+                ours in (PLACEHOLDER, part) for ours, part in zip(template, parts, strict=True)
+            ):
+                ids = [
+                    part for ours, part in zip(template, parts, strict=True) if ours == PLACEHOLDER
+                ]
+                return handler, tuple(ids)
+        raise Refused(
+            f"Unrecognized request URL ({method}: {path}). If you are trying to list objects, "
+            "remove the trailing slash. If you are trying to retrieve an object, make sure you "
+            "passed a valid (non-empty) identifier in your code.",
+            status=404,
+        )
+
+
+def routes_of(resource: Resource) -> list[Route]:
+    """The endpoints that a resource has by its description."""
+    all_of, one = f"/v1/{resource.path}", f"/v1/{resource.path}/{PLACEHOLDER}"
+    routes = [Route(method="GET", path=one, handler=_retrieve(resource))]
+    if resource.listed:
+        routes.append(Route(method="GET", path=all_of, handler=_list(resource)))
+    if resource.create is not None:
+        routes.append(Route(method="POST", path=all_of, handler=_create(resource)))
+    if resource.update is not None:
+        update = Action(run=resource.update, parameters=resource.updatable)
+        routes.append(Route(method="POST", path=one, handler=_act(resource, update)))
+    if resource.delete is not None:
+        delete = Action(run=resource.delete, parameters=resource.deletable)
+        routes.append(Route(method="DELETE", path=one, handler=_act(resource, delete)))
+    for verb, action in resource.actions.items():
+        handler = _act(resource, action)
+        routes.append(Route(method="POST", path=f"{one}/{verb}", handler=handler))
+    return routes
+
+
+def _retrieve(resource: Resource) -> Handler:
+    def handler(session: Session, ids: tuple[str, ...], raw: dict[str, Raw]) -> Body:
+        parse(raw, {})
+        collection = session.world.state[resource.name]
+        found = collection.find(ids[0])
+        if found is None and resource.name == "customer" and ids[0] in collection.deleted:
+            return {"id": ids[0], "object": resource.name, "deleted": True}
+        if found is None:
+            raise no_such(resource.name, ids[0])
+        return found
+
+    return handler
+
+
+def _list(resource: Resource) -> Handler:
+    def handler(session: Session, _ids: tuple[str, ...], raw: dict[str, Raw]) -> Body:
+        return list_objects(session, resource, raw)
+
+    return handler
+
+
+def _create(resource: Resource) -> Handler:
+    create = resource.create
+    assert create is not None
+
+    def handler(session: Session, _ids: tuple[str, ...], raw: dict[str, Raw]) -> Body:
+        return create(session, parse(raw, resource.creatable, required=resource.required))
+
+    return handler
+
+
+def _act(resource: Resource, action: Action) -> Handler:
+    def handler(session: Session, ids: tuple[str, ...], raw: dict[str, Raw]) -> Body:
+        given = parse(raw, action.parameters, required=action.required)
+        return action.run(session, session.get(resource.name, ids[0]), given)
+
+    return handler

@@ -1,0 +1,176 @@
+"""A simulator that serves from a thread of this process, and is controlled from it."""
+
+import socket
+import threading
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+import uvicorn
+
+from runtime.clock import Clock, SystemClock
+from simulator.application import Application
+from simulator.control import PREFIX
+from simulator.deliveries import Release
+from simulator.errors import PortTaken
+from simulator.faults import FaultPlan
+from simulator.simulation import Options, Simulation
+from simulator.state import Body
+
+STOP_SECONDS_MAX = 2
+CONTROL_SECONDS_MAX = 600.0
+
+
+class Simulator:
+    """A running simulated Stripe.
+
+        with Simulator(Options(webhook_url="http://127.0.0.1:8080/webhooks/stripe")) as simulator:
+            client = StripeClient("sk_test_any", base_addresses={"api": simulator.url})
+            client.v1.customers.create({"email": "someone@example.com"})
+            simulator.settle()
+
+    Raises:
+        PortTaken: the chosen port cannot be listened on.
+    """
+
+    def __init__(self, options: Options | None = None, *, clock: Clock | None = None) -> None:
+        self._options = options or Options()
+        self._simulation = Simulation(self._options, real=clock or SystemClock())
+        self._socket = _listen(self._options.host, self._options.port)
+        self.port: int = self._socket.getsockname()[1]
+        self.url = f"http://{self._options.host}:{self.port}"
+        config = uvicorn.Config(
+            Application(self._simulation),
+            loop="uvloop",
+            http="httptools",
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            # The application says the date of the simulated world.
+            date_header=False,
+            server_header=False,
+            timeout_graceful_shutdown=STOP_SECONDS_MAX,
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(
+            target=self._server.run,
+            kwargs={"sockets": [self._socket]},
+            name="simulator",
+            daemon=True,
+        )
+        self._control = httpx.Client(
+            base_url=self.url + PREFIX, timeout=CONTROL_SECONDS_MAX, trust_env=False
+        )
+
+    def start(self) -> None:
+        """Serve from now on."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Close the port and wait for the thread."""
+        self._control.close()
+        self._server.should_exit = True
+        if self._thread.is_alive():
+            self._thread.join()
+        self._socket.close()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    @property
+    def running(self) -> bool:
+        """Whether it serves."""
+        return self._thread.is_alive()
+
+    def now(self) -> int:
+        """The unix time of the simulated world."""
+        return int(self._ask("GET", "")["now"])
+
+    def advance(self, *, seconds: int) -> int:
+        """Let that much time pass, with all that comes due in it; the new time."""
+        return int(self._ask("POST", "/clock", {"advance_seconds": seconds})["now"])
+
+    def advance_to(self, seconds: int) -> int:
+        """Let time pass up to a unix time, with all that comes due; the new time."""
+        return int(self._ask("POST", "/clock", {"now": seconds})["now"])
+
+    def stop_clock(self) -> int:
+        """Let everything from now on happen in one second; that second."""
+        return int(self._ask("POST", "/clock", {"stopped": True})["now"])
+
+    def start_clock(self) -> int:
+        """Let the clock run again; the time."""
+        return int(self._ask("POST", "/clock", {"stopped": False})["now"])
+
+    def reset(self, *, seed: int | None = None) -> None:
+        """Forget every object, event and delivery."""
+        self._ask("POST", "/reset", {"seed": seed})
+
+    def put_faults(self, plan: FaultPlan) -> None:
+        """Let go wrong what the plan says; `FaultPlan()` lets nothing."""
+        self._ask("POST", "/faults", plan.model_dump(mode="json"))
+
+    def faults_struck(self) -> list[int]:
+        """How often each fault of the API has struck, in the plan's order."""
+        return list(self._ask("GET", "/faults")["struck"])
+
+    def send_webhooks_to(self, url: str, *, secrets: Sequence[str], lanes: int = 1) -> None:
+        """Send webhooks to another address; an empty one sends none."""
+        self._ask("POST", "/webhooks", {"url": url, "secrets": list(secrets), "lanes": lanes})
+
+    def hold_webhooks(self) -> None:
+        """Keep webhooks back until they are released."""
+        self._ask("POST", "/webhooks/hold")
+
+    def release_webhooks(self, order: Release = Release.CREATED, *, seed: int = 0) -> int:
+        """Send the webhooks that were held, in this order; how many they were."""
+        asked = {"order": order.value, "seed": seed}
+        return int(self._ask("POST", "/webhooks/release", asked)["released"])
+
+    def drop_webhooks(self, count: int) -> None:
+        """Never send the next `count` events."""
+        self._ask("POST", "/webhooks/drop", {"count": count})
+
+    def resend(self, event_ids: Sequence[str]) -> None:
+        """Send events once more."""
+        self._ask("POST", "/webhooks/resend", {"events": list(event_ids)})
+
+    def settle(self, *, seconds: float = 30.0) -> bool:
+        """Wait until no webhook is on its way; whether that came within `seconds`."""
+        return bool(self._ask("POST", "/webhooks/settle", {"seconds": seconds})["settled"])
+
+    def deliveries(self) -> list[Body]:
+        """Every sending of an event: `event`, `type`, `object`, `standing`, `outcomes`."""
+        return list(self._ask("GET", "/deliveries")["deliveries"])
+
+    def _ask(self, method: str, path: str, body: Body | None = None) -> dict[str, Any]:
+        answer = self._control.request(method, path, json=body if method == "POST" else None)
+        answer.raise_for_status()
+        shown: dict[str, Any] = answer.json()
+        return shown
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        raise PortTaken(
+            f"SIMULATOR_PORT {port} on {host} cannot be used ({error.strerror}). "
+            "Choose a free one, for example SIMULATOR_PORT=12111, or 0 for any."
+        ) from error
+    listening.listen(1_024)
+    return listening

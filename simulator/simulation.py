@@ -1,0 +1,137 @@
+"""The simulated world and its parts: made anew by a reset, moved on by time."""
+
+from dataclasses import dataclass
+
+from runtime.clock import Clock
+from simulator.agenda import Agenda
+from simulator.api import Api
+from simulator.clock import MovableClock
+from simulator.deliveries import Deliveries, Endpoint
+from simulator.expanding import Expander
+from simulator.faults import FaultPlan, Faults
+from simulator.faulty import FaultyApi
+from simulator.identifiers import Identifiers
+from simulator.resources.catalogue import RESOURCES, all_routes
+from simulator.resources.due import happen
+from simulator.routing import Router
+from simulator.session import Origin, Session, World
+from simulator.state import Body, State
+
+WEBHOOK_RETRY_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How a simulator is set up.
+
+    Args:
+        host: address that is listened on.
+        port: port that is listened on; 0 takes a free one.
+        webhook_url: where webhooks go; empty sends none.
+        webhook_secrets: signing secrets; a webhook is signed with each.
+        webhook_lanes: webhooks in flight at once; 1 keeps them all in order.
+        webhook_retry_seconds: wait before the second attempt; doubled before each further one.
+        seed: decides every id.
+        faults: what goes wrong.
+        livemode: whether objects are live ones and `sk_live_` keys are asked for.
+        start_seconds: unix time at which the world starts; None for now.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    webhook_url: str = ""
+    webhook_secrets: tuple[str, ...] = ("whsec_simulator",)
+    webhook_lanes: int = 1
+    webhook_retry_seconds: float = WEBHOOK_RETRY_SECONDS
+    seed: int = 0
+    faults: FaultPlan = FaultPlan()
+    livemode: bool = False
+    start_seconds: int | None = None
+
+    def endpoint(self) -> Endpoint | None:
+        """Where webhooks go."""
+        if not self.webhook_url:
+            return None
+        return Endpoint(
+            url=self.webhook_url,
+            secrets=self.webhook_secrets,
+            lanes=self.webhook_lanes,
+            retry_seconds=self.webhook_retry_seconds,
+        )
+
+
+class Simulation:
+    """One simulated Stripe; only used from the server's event loop."""
+
+    def __init__(self, options: Options, *, real: Clock) -> None:
+        self.options = options
+        self._real = real
+        self.faults = Faults(options.faults)
+        self.deliveries: Deliveries
+        self.world: World
+        self.api: FaultyApi
+        self._make(options.seed, endpoint=options.endpoint())
+
+    async def start(self) -> None:
+        """Begin to send webhooks."""
+        await self.deliveries.start()
+
+    async def stop(self) -> None:
+        """Send no more."""
+        await self.deliveries.stop()
+
+    async def reset(self, *, seed: int | None) -> None:
+        """Forget everything but the fault plan and where webhooks go."""
+        await self.deliveries.stop()
+        chosen = self.options.seed if seed is None else seed
+        self._make(chosen, endpoint=self.deliveries.endpoint)
+        self.faults.put(self.faults.plan)
+        await self.deliveries.start()
+
+    def advance_to(self, seconds: int) -> None:
+        """Move the clock, stopping at each moment at which something comes due."""
+        world = self.world
+        while (entry := world.agenda.take(until=seconds)) is not None:
+            world.clock.move_to(entry.at)
+            session = Session(world, origin=Origin())
+            try:
+                happen(session, entry)
+            except BaseException:
+                session.roll_back()
+                raise
+            self._publish(session.events)
+        world.clock.move_to(seconds)
+
+    def tick(self) -> None:
+        """Let happen what came due while the clock ran by itself."""
+        due_at = self.world.agenda.next_at()
+        if due_at is not None and due_at <= self.world.clock.seconds:
+            self.advance_to(self.world.clock.seconds)
+
+    def _publish(self, events: list[Body]) -> None:
+        self.deliveries.publish(events)
+
+    def _make(self, seed: int, *, endpoint: Endpoint | None) -> None:
+        self.world = World(
+            state=State(),
+            clock=MovableClock(real=self._real, start_seconds=self.options.start_seconds),
+            identifiers=Identifiers(seed=seed),
+            agenda=Agenda(),
+            faults=self.faults,
+            undelivered=set(),
+            aside={},
+            livemode=self.options.livemode,
+        )
+        self.deliveries = Deliveries(
+            endpoint=endpoint,
+            delays=self.faults.delays,
+            undelivered=self.world.undelivered,
+            clock=self._real,
+        )
+        api = Api(
+            world=self.world,
+            router=Router(all_routes()),
+            expander=Expander({resource.name: resource for resource in RESOURCES}),
+            publish=self._publish,
+        )
+        self.api = FaultyApi(api, self.faults)
