@@ -75,19 +75,29 @@ def properties(*, port: int, controller: int, log_folder: Path) -> str:
 
 
 def answers(bootstrap_servers: str) -> bool:
-    """Whether the first of these brokers says which versions of the protocol it speaks.
-
-    A broker that asks for TLS or a password shuts the door instead: then that it listens counts.
-    """
-    host, _, port = bootstrap_servers.split(",", maxsplit=1)[0].rpartition(":")
+    """Whether the first of these brokers says which versions of the protocol it speaks."""
     # api key, api version 0, correlation id, client id of 5 bytes
     request = struct.pack(">hhih5s", API_VERSIONS, 0, 1, 5, b"stack")
     try:
-        with socket.create_connection((host, int(port)), timeout=ANSWER_SECONDS_MAX) as broker:
+        with _connection(bootstrap_servers) as broker:
             broker.sendall(struct.pack(">i", len(request)) + request)
-            return len(broker.recv(4)) in {0, 4}
+            return len(broker.recv(4)) == 4
     except (OSError, ValueError):
         return False
+
+
+def listens(bootstrap_servers: str) -> bool:
+    """Whether the first of these brokers takes connections; it may ask for TLS or a password."""
+    try:
+        with _connection(bootstrap_servers):
+            return True
+    except (OSError, ValueError):
+        return False
+
+
+def _connection(bootstrap_servers: str) -> socket.socket:
+    host, _, port = bootstrap_servers.split(",", maxsplit=1)[0].rpartition(":")
+    return socket.create_connection((host, int(port)), timeout=ANSWER_SECONDS_MAX)
 
 
 def _format(folder: Folder, command: tuple[str, ...], configuration: Path) -> None:

@@ -110,8 +110,9 @@ class LocalStack:
     def standings(self) -> list[Standing]:
         """How each part stands, and every other program of the folder."""
         addresses = self.addresses()
+        broker = kafka.listens if self._given.kafka else kafka.answers
         parts = (
-            (kafka.NAME, self._given.kafka, addresses.kafka, kafka.answers),
+            (kafka.NAME, self._given.kafka, addresses.kafka, broker),
             (registry.NAME, self._given.registry, addresses.registry, registry.answers),
             (postgres.NAME, self._given.database, addresses.database, postgres.answers),
         )

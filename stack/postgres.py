@@ -20,7 +20,7 @@ from stack.cache import kept, unpack_tar, unpack_zip_member
 from stack.errors import DidNotStart, NotFetched, ToolMissing
 from stack.folder import HOST, Folder
 from stack.maven import Maven, pom_property
-from stack.reach import reachable
+from stack.reach import open_place, reachable
 from stack.supervisor import LAST_LINES, Program
 
 NAME = "postgres"
@@ -87,8 +87,8 @@ def embedded_binaries(maven: Maven) -> Binaries:
     fetched = maven.fetched(NAME, goal="copy-dependencies", prepare=prepare, properties=given)
     user = unprivileged_user()
     if user is not None and not reachable(fetched, user):
-        open_place = Path("/var/tmp") / f"stripeline-{fetched.name}"  # noqa: S108
-        fetched = kept(open_place, lambda into: _copy(fetched, into))
+        closed = fetched
+        fetched = kept(open_place() / "programs" / closed.name, lambda into: _copy(closed, into))
     return Binaries(folder=fetched / "bin", release=embedded_release())
 
 
@@ -136,7 +136,7 @@ def data_folder(folder: Folder) -> Path:
     if user is None or reachable(folder.made().path / "data", user):
         return usual
     name = str(folder.path.resolve()).strip("/").replace("/", "-")
-    return Path("/var/tmp") / f"stripeline-{name}" / NAME  # noqa: S108
+    return open_place() / "data" / name / NAME
 
 
 def program(folder: Folder, *, binaries: Binaries) -> Program:
