@@ -18,6 +18,8 @@ from schemas.errors import BadFrame, BadRecord
 
 _FRAME: Final = struct.Struct(">BI")
 FRAME_BYTES: Final = _FRAME.size
+ONE_BY_ONE_MAX: Final = 8
+"""Up to so many records, building an Arrow array for each column costs more than it saves."""
 
 
 def frame(schema_id: int, body: bytes) -> bytes:
@@ -56,7 +58,7 @@ class RecordCodec:
         body = io.BytesIO()
         try:
             fastavro.schemaless_writer(body, self._schema, record, strict_allow_default=True)
-        except (ValueError, TypeError, AttributeError) as error:
+        except (ValueError, TypeError, AttributeError, OverflowError) as error:
             raise BadRecord(
                 f"the record does not fit its schema: {type(error).__name__}"
             ) from error
@@ -93,6 +95,7 @@ class BatchCodec:
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
         self._text = orjson.dumps(schema).decode()
+        self._one_by_one = RecordCodec(schema)
         self.arrow_schema: pa.Schema = pyruhvro.avro_to_arrow_schema(self._text)
 
     def encode(self, columns: Mapping[str, Sequence[Any]], count: int) -> list[bytes]:
@@ -104,17 +107,29 @@ class BatchCodec:
         unknown = columns.keys() - set(self.arrow_schema.names)
         if unknown:
             raise BadRecord(f"the schema has no field {', '.join(sorted(unknown))}")
+        if any(len(values) != count for values in columns.values()):
+            raise BadRecord("the columns are not of one length")
+        if count <= ONE_BY_ONE_MAX:
+            return [
+                self._one_by_one.encode({name: values[row] for name, values in columns.items()})
+                for row in range(count)
+            ]
+        return self._encode_columns(columns, count)
+
+    def _encode_columns(self, columns: Mapping[str, Sequence[Any]], count: int) -> list[bytes]:
         try:
             batch = pa.RecordBatch.from_arrays(
                 [_array(field, columns.get(field.name), count) for field in self.arrow_schema],
                 schema=self.arrow_schema,
             )
-        except pa.ArrowException as error:
+            # One chunk, on this thread: the order is kept, and the caller decides about threads.
+            (bodies,) = pyruhvro.serialize_record_batch(batch, self._text, 1)
+        except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
             raise BadRecord(
                 f"the columns do not fit the schema: {type(error).__name__}"
             ) from error
-        chunks = pyruhvro.serialize_record_batch(batch, self._text, 1)
-        return [body for chunk in chunks for body in chunk.to_pylist()]
+        found: list[bytes] = bodies.to_pylist()
+        return found
 
     def decode(self, bodies: Sequence[bytes]) -> pa.RecordBatch:
         """The records of Avro bodies, as columns.
@@ -123,13 +138,17 @@ class BatchCodec:
             BadRecord: one of them is no record of this schema; which one, `RecordCodec` tells.
         """
         try:
-            batch: pa.RecordBatch = pyruhvro.deserialize_array(list(bodies), self._text)
+            batch: pa.RecordBatch = pyruhvro.deserialize_array(
+                bodies if isinstance(bodies, list) else list(bodies), self._text
+            )
+            # The decoder takes strings as they come; text that is no UTF-8 would fail further on.
+            batch.validate(full=True)
         except ValueError as error:
             raise BadRecord("a body of the batch is no record of this schema") from error
         return batch
 
 
-def _array(field: pa.Field[Any], values: Sequence[Any] | None, count: int) -> pa.Array[Any]:
+def _array(field: "pa.Field[Any]", values: Sequence[Any] | None, count: int) -> "pa.Array[Any]":
     if values is None:
         nulls: pa.Array[Any] = pa.nulls(count, field.type)
         return nulls

@@ -1,8 +1,8 @@
 """Whether two versions of a schema can read each other's records, decided without a registry.
 
-Knows the Avro that this package writes: one record whose fields are primitives, logical types, or a
-union of null and one of these. Where Avro would promote one type to another, this says no: a column
-holds what it always held.
+Knows the Avro that this package writes: one record whose fields are primitives, logical types, or
+a union of null and one of these. Where Avro would promote one type to another, this says no: a
+column holds what it always held.
 """
 
 from collections.abc import Iterator, Mapping
