@@ -9,6 +9,14 @@ StripelineError
 +-- NotStored               an event that Kafka did not acknowledge
     +-- InboxFull           too many events wait for Kafka already
     +-- NotAcknowledged     the deadline passed, or Kafka refused the record
++-- Unreadable              an inbox record that is neither an event nor an object
++-- Interrupted             the relay's batch did not get through
+|   +-- NotCommitted        the transaction was aborted; nothing of it was published
+|   +-- UnknownOutcome      Kafka did not say whether the transaction was committed
+|   +-- PartitionsMoved     the group gave out the inbox's partitions anew
++-- ForeignRecord           an object topic holds a record that no relay wrote
++-- StripeUnreachable       Stripe does not answer, or asks to come later
++-- StripeRefused           Stripe will not show the object, however often it is asked
 
 Error                  The service                       The operator
 KafkaUnreachable       waits and tries again, not ready  starts Kafka, or corrects the address
@@ -17,6 +25,11 @@ PartitionCountDiffers  stops                             sets TOPIC_PARTITIONS t
 NotReadable            (the command ends)                gives the JSON as Stripe sent it
 RequestRefused         answers 4xx                       compares STRIPE_WEBHOOK_SECRET
 NotStored              answers 503, Stripe sends again   looks at Kafka's health
+Unreadable             dead-letters the record           looks at the dead letter
+Interrupted            takes its partitions over again   looks at Kafka's health if it goes on
+ForeignRecord          stops                             takes the other writer's access away
+StripeUnreachable      tries again, for days if need be  looks at Stripe's status page
+StripeRefused          takes the order of arrival        gives the key read access to the object
 """
 
 from enum import StrEnum
@@ -70,6 +83,7 @@ class Refusal(StrEnum):
     SIGNATURE_FUTURE = "signature_future"
     NOT_JSON = "not_json"
     NOT_AN_EVENT = "not_an_event"
+    THIN_EVENT = "thin_event"
     OTHER_MODE = "other_mode"
     NOT_READY = "not_ready"
     QUEUE_FULL = "queue_full"
@@ -96,3 +110,45 @@ class InboxFull(NotStored):
 
 class NotAcknowledged(NotStored):
     """The deadline passed, or Kafka refused the record; it may still be stored later."""
+
+
+class Unreadable(StripelineError):
+    """An inbox record that is neither an event nor an object; it goes to the dead letters."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Interrupted(StripelineError):
+    """The relay's batch did not get through; it is read again from the committed offsets."""
+
+
+class NotCommitted(Interrupted):
+    """The transaction was aborted; nothing of it was published."""
+
+
+class UnknownOutcome(Interrupted):
+    """Kafka did not say whether the transaction was committed; the producer is thrown away."""
+
+
+class PartitionsMoved(Interrupted):
+    """The group gave out the inbox's partitions anew; what was read before is not ours now."""
+
+
+class ForeignRecord(StripelineError):
+    """An object topic holds a record that no relay wrote; the relay must be its only writer."""
+
+
+class StripeUnreachable(StripelineError):
+    """Stripe does not answer, or asks to come later; asking again may help."""
+
+    exit_code = ExitCode.UNREACHABLE
+
+
+class StripeRefused(StripelineError):
+    """Stripe will not show the object, however often it is asked; `reason` is a constant word."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason

@@ -10,8 +10,9 @@ import orjson
 from producer.errors import Refusal, RequestRefused
 from schemas.objects import ID, Catalogue, StrangeObjectName, record_key
 
-EVENT_OBJECTS = ("event", "v2.core.event")
-"""Stripe's two shapes of an event; the second, thin one names its object and does not hold it."""
+EVENT_OBJECT = "event"
+THIN_EVENT_OBJECT = "v2.core.event"
+"""An event that names its object and does not hold it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +45,14 @@ class Router:
         for the relay to look at.
 
         Raises:
-            RequestRefused: the body is not JSON, or is JSON but no event.
+            RequestRefused: the body is not JSON, or no event, or a thin one: nothing here reads
+                those, and a refusal shows in Stripe's dashboard, where the payload is chosen.
         """
         try:
             event = self._decoder.decode(body)
         except msgspec.DecodeError:
             return self._route_odd(body)
-        if event.object != "event" or not event.id:
+        if event.object != EVENT_OBJECT or not event.id:
             return self._route_odd(body)
         target = event.data.object
         if not target.id or not target.object:
@@ -74,7 +76,11 @@ class Router:
             event: object = orjson.loads(body)
         except orjson.JSONDecodeError:
             raise RequestRefused(Refusal.NOT_JSON) from None
-        if not isinstance(event, dict) or event.get("object") not in EVENT_OBJECTS:
+        if not isinstance(event, dict):
+            raise RequestRefused(Refusal.NOT_AN_EVENT)
+        if event.get("object") == THIN_EVENT_OBJECT:
+            raise RequestRefused(Refusal.THIN_EVENT)
+        if event.get("object") != EVENT_OBJECT:
             raise RequestRefused(Refusal.NOT_AN_EVENT)
         event_id = event.get("id")
         if not isinstance(event_id, str) or not event_id:

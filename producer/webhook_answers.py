@@ -40,7 +40,15 @@ _CLOSE = ((b"connection", b"close"),)
 # Stripe chooses its own pauses; other senders may listen.
 _LATER = ((b"retry-after", b"5"),)
 
-STORED = _answer(HTTPStatus.OK, "stored")
+# Without a body the server sends the whole answer in one packet instead of two.
+STORED = Answer(
+    start={
+        "type": "http.response.start",
+        "status": int(HTTPStatus.OK),
+        "headers": [(b"content-length", b"0")],
+    },
+    body={"type": "http.response.body", "body": b""},
+)
 
 REFUSED: Mapping[Refusal, Answer] = MappingProxyType(
     {
@@ -83,6 +91,10 @@ REFUSED: Mapping[Refusal, Answer] = MappingProxyType(
         ),
         Refusal.NOT_JSON: _answer(HTTPStatus.BAD_REQUEST, "the body is not JSON"),
         Refusal.NOT_AN_EVENT: _answer(HTTPStatus.BAD_REQUEST, "the body is not a Stripe event"),
+        Refusal.THIN_EVENT: _answer(
+            HTTPStatus.BAD_REQUEST,
+            "not stored: this is a thin event; choose the snapshot payload for this endpoint",
+        ),
         Refusal.OTHER_MODE: _answer(
             HTTPStatus.OK, "not stored: the event is not of STRIPE_API_KEY's mode"
         ),

@@ -1,0 +1,119 @@
+"""What the relay would publish for an event or an object, computed without any server."""
+
+from typing import Any
+
+import msgspec
+
+from producer.errors import NotReadable, RequestRefused, Unreadable
+from producer.normalise import Normaliser, NotAnObject
+from producer.observation import Observation
+from producer.reading import InboxRecord, ObservationReader
+from producer.routing import EVENT_OBJECT, Router
+from runtime.clock import MICROS_PER_SECOND, Clock
+from schemas import meta
+from schemas.inbox import Envelope, Evidence, Kind, Source
+from schemas.objects import Catalogue, StrangeObjectName, record_key
+from schemas.topics import Names
+
+
+def explained(body: bytes, *, names: Names, catalogue: Catalogue, clock: Clock) -> dict[str, Any]:
+    """The topic, key and record of a Stripe event or object, or why there is none.
+
+    An object is taken for a snapshot that was retrieved now. The record's `_event_at` is that of
+    an object of which nothing else is known; the relay may move it within its second.
+
+    Returns:
+        `topic`, `key`, `record`; `topic` and `record` are none and `reason` says why for what is
+        no stored object.
+
+    Raises:
+        NotReadable: it is neither an event nor an object.
+    """
+    record = _inbox_record(body, catalogue=catalogue, clock=clock)
+    try:
+        seen = ObservationReader(catalogue=catalogue).read(record)
+    except Unreadable as error:
+        raise NotReadable(
+            f"This would go to the dead letters ({error.reason}). {_EXPECTED}"
+        ) from error
+    if seen is None:
+        return {
+            "topic": None,
+            "key": record.key.decode() or None,
+            "record": None,
+            "reason": "Stripe stores no such object: it stays in the inbox and is counted.",
+        }
+    return {
+        "topic": names.object_topic(seen.object_name),
+        "key": seen.key,
+        "record": _published(seen, catalogue=catalogue),
+    }
+
+
+def _inbox_record(body: bytes, *, catalogue: Catalogue, clock: Clock) -> InboxRecord:
+    try:
+        parsed = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise NotReadable(f"This is not JSON. {_EXPECTED}") from error
+    if not isinstance(parsed, dict) or not isinstance(parsed.get("object"), str):
+        raise NotReadable(f"This has no field `object`. {_EXPECTED}")
+    received_at = clock.utc_micros()
+    if parsed["object"] == EVENT_OBJECT:
+        try:
+            route = Router(catalogue=catalogue).route(body)
+        except RequestRefused as error:
+            raise NotReadable(f"This is no whole event. {_EXPECTED}") from error
+        key = route.key
+        envelope = Envelope(
+            kind=Kind.EVENT,
+            source=Source.WEBHOOK,
+            received_at=received_at,
+            account_id=route.account_id,
+        )
+    else:
+        key = _object_key(parsed, catalogue=catalogue)
+        envelope = Envelope(
+            kind=Kind.SNAPSHOT,
+            source=Source.REFETCH,
+            received_at=received_at,
+            observed_second=received_at // MICROS_PER_SECOND,
+            evidence=Evidence.RETRIEVE,
+        )
+    return InboxRecord(
+        key=key.encode(), value=body, headers=envelope.headers(), partition=0, offset=0
+    )
+
+
+def _object_key(body: dict[str, Any], *, catalogue: Catalogue) -> str:
+    try:
+        object_type = catalogue.get(body["object"])
+    except StrangeObjectName as error:
+        raise NotReadable(f"Its `object` names no Stripe object. {_EXPECTED}") from error
+    return record_key(object_type, body, "") or ""
+
+
+def _published(seen: Observation, *, catalogue: Catalogue) -> dict[str, Any]:
+    normaliser = Normaliser(catalogue.get(seen.object_name))
+    try:
+        cells = normaliser.read(seen.body)
+    except NotAnObject as error:
+        raise NotReadable(f"Its object is not a JSON object. {_EXPECTED}") from error
+    second_micros = seen.second * MICROS_PER_SECOND
+    return {
+        **{name: values[0] for name, values in normaliser.columns([cells]).items()},
+        meta.EVENT_AT: second_micros if seen.kind is Kind.EVENT else second_micros - 1,
+        meta.EVENT_ID: seen.event_id or None,
+        meta.EVENT_TYPE: seen.event_type or None,
+        meta.OPERATION: seen.operation.value,
+        meta.SOURCE: seen.source.value,
+        meta.API_VERSION: seen.api_version,
+        meta.ACCOUNT_ID: seen.account_id or None,
+        meta.RECEIVED_AT: seen.received_at,
+        meta.PREVIOUS: seen.previous.decode() or None,
+    }
+
+
+_EXPECTED = (
+    "Give the JSON of one event or one object as Stripe sends it, for example the output of "
+    "`stripe events retrieve evt_...`."
+)
