@@ -2,12 +2,13 @@
 
 import importlib
 import sys
+from importlib.util import find_spec
 from typing import Any
 
-import click
 import typer
 from rich.console import Console
-from typer.core import TyperGroup
+from rich.text import Text
+from typer.core import TyperCommand, TyperGroup
 
 from runtime.errors import StripelineError
 
@@ -24,21 +25,25 @@ MOUNTED = {
 class MountedGroup(TyperGroup):
     """A group whose commands are imported when they are called, so that `--help` is instant."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        """The mounted commands, in the order of `MOUNTED`."""
-        return list(MOUNTED)
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
+        """The mounted commands, in the order of `MOUNTED`; an image has one service's only."""
+        return [name for name, (module, _) in MOUNTED.items() if _installed(module)]
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Import the mounted command `cmd_name`; none when there is no such command."""
-        if cmd_name not in MOUNTED:
+        if cmd_name not in self.list_commands(ctx):
             return None
         module, summary = MOUNTED[cmd_name]
         if ctx.invoked_subcommand is None and cmd_name not in sys.argv:
-            return click.Command(cmd_name, help=summary)
+            return TyperCommand(cmd_name, help=summary)
         application = importlib.import_module(module).app
-        command: Any = typer.main.get_command(application)
+        command = typer.main.get_command(application)
         command.name = cmd_name
-        return command  # type: ignore[no-any-return]
+        return command
+
+
+def _installed(module: str) -> bool:
+    return find_spec(module.partition(".")[0]) is not None
 
 
 app = typer.Typer(
@@ -63,7 +68,8 @@ def main() -> None:
     try:
         app()
     except StripelineError as error:
-        Console(stderr=True).print(f"[bold red]error[/] {error}", highlight=False)
+        words = Text.assemble(("error ", "bold red"), str(error))
+        Console(stderr=True).print(words, soft_wrap=True)
         sys.exit(error.exit_code)
 
 
