@@ -77,10 +77,23 @@ def annotated_objects() -> Iterator[AnnotatedObject]:
 
     Aliases (an object name that is not the class' own) and the envelopes of lists are left out.
     """
-    for name, (module_name, class_name) in sorted(OBJECT_CLASSES.items()):
-        cls = getattr(importlib.import_module(module_name), class_name)
+    for name in sorted(OBJECT_CLASSES):
+        cls = class_of(name)
         if getattr(cls, "OBJECT_NAME", None) == name and not _is_envelope(cls):
             yield AnnotatedObject(name=name, fields=tuple(_fields(cls)))
+
+
+def class_of(name: str) -> type:
+    """The package's class of an object type."""
+    module_name, class_name = OBJECT_CLASSES[name]
+    cls: type = getattr(importlib.import_module(module_name), class_name)
+    return cls
+
+
+def inner_classes(annotation: Any) -> list[type]:
+    """The classes of Stripe objects that a field's value, or an element of it, may be of."""
+    parts = [arg for branch in _branches(annotation) for arg in (branch, *get_args(branch))]
+    return [part for part in parts if isinstance(part, type) and issubclass(part, StripeObject)]
 
 
 def _is_envelope(cls: type) -> bool:

@@ -30,6 +30,8 @@ __all__ = [
 ]
 
 ID: Final = "id"
+NAME_CHARACTERS_MAX: Final = 60
+"""Of an object name: a table's name may have 63, and what is derived from it some more."""
 
 
 class StrangeObjectName(ValueError):
@@ -136,10 +138,8 @@ class Catalogue:
 
     def _generic(self, name: str, key_rule: KeyRule | None) -> ObjectType:
         table = table_name(name)
-        if not _NAME.fullmatch(name):
-            raise StrangeObjectName(
-                "an object's name has something else than a-z, 0-9, _ and dots"
-            )
+        if not _NAME.fullmatch(name) or len(name) > NAME_CHARACTERS_MAX:
+            raise StrangeObjectName("an object's name is too long or not of a-z, 0-9, _ and dots")
         if self._tables.get(table, name) != name:
             raise StrangeObjectName(f"the table {table} is another object type's")
         columns = _generic_columns()
@@ -175,10 +175,10 @@ def object_id(object_type: ObjectType, body: Mapping[str, Any]) -> str | None:
         return None
     if not rule.fields:
         return object_type.name
-    parts = [_identifier(body.get(field)) for field in rule.fields]
-    if None in parts or body.get(ID, "").startswith(_PASSING_ID):
+    parts = [part for field in rule.fields if (part := _identifier(body.get(field))) is not None]
+    if len(parts) < len(rule.fields) or parts[-1].startswith(_PASSING_ID):
         return None
-    return ":".join(part for part in parts if part is not None)
+    return ":".join(parts)
 
 
 def record_key(object_type: ObjectType, body: Mapping[str, Any], account_id: str) -> str | None:
