@@ -9,6 +9,11 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from stack.local import LocalStack
+    from stack.settings import StackSettings
+
+HOME = Path(".stripeline")
+LOCAL = HOME / "local"
+DEMO = HOME / "demo"
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -27,14 +32,35 @@ FolderOption = Annotated[
 
 
 @app.command()
-def up(folder: FolderOption = None) -> None:
+def up(
+    *,
+    folder: FolderOption = None,
+    services: Annotated[
+        bool,
+        typer.Option(
+            "--services",
+            help=(
+                "Also start the webhook, the relay and the sink, against real Stripe. Needs "
+                "STRIPE_API_KEY and STRIPE_WEBHOOK_SECRET."
+            ),
+        ),
+    ] = False,
+) -> None:
     """Start what does not run yet, and print the addresses; safe to repeat."""
     from rich.console import Console
 
+    from stack.real_stripe import require_keys, start_services
+
     console = Console()
-    stack = _stack(folder, console)
+    settings = _settings()
+    if services:
+        require_keys(settings)
+    stack = _stack(settings, folder or LOCAL, console)
     addresses = stack.up()
-    for name, value in addresses.environment().items():
+    shown = list(addresses.environment().items())
+    if services:
+        shown += start_services(stack, addresses, settings)
+    for name, value in shown:
         console.print(f"{name}={value}", highlight=False, soft_wrap=True)
 
 
@@ -45,8 +71,11 @@ def status(folder: FolderOption = None) -> None:
     from rich.table import Table
 
     console = Console()
-    table = Table("program", "state", "process", "address", "log")
-    for standing in _stack(folder, console).standings():
+    stack = _stack(_settings(), folder or LOCAL, console)
+    table = Table("program", "state", "process")
+    table.add_column("address", overflow="fold")
+    table.add_column("log", overflow="fold")
+    for standing in stack.standings():
         table.add_row(
             standing.name,
             standing.state.value,
@@ -58,32 +87,79 @@ def status(folder: FolderOption = None) -> None:
 
 
 @app.command()
-def down(folder: FolderOption = None) -> None:
-    """Stop what was started, in order; data is kept."""
+def down(
+    *,
+    folder: FolderOption = None,
+    remove_data: Annotated[
+        bool, typer.Option("--remove-data", help="Also remove all data, logs and ports.")
+    ] = False,
+) -> None:
+    """Stop what was started, in order; data is kept.
+
+    Without a folder both the local stack and the demo are stopped.
+    """
     from rich.console import Console
 
     console = Console()
-    stopped = _stack(folder, console).down()
+    settings = _settings()
+    stopped = []
+    for place in (folder,) if folder is not None else (DEMO, LOCAL):
+        stack = _stack(settings, place, console)
+        if place.exists():
+            stopped += stack.down()
+            if remove_data:
+                stack.remove_data()
     if not stopped:
         console.print("Nothing ran.")
 
 
-def _stack(folder: Path | None, console: "Console") -> "LocalStack":
+@app.command()
+def demo(
+    *,
+    leave: Annotated[
+        bool,
+        typer.Option(
+            "--exit",
+            envvar="DEMO_EXIT",
+            help="Stop after the rows were shown; the exit code is 0 only if they were right.",
+        ),
+    ] = False,
+) -> None:
+    """A simulated Stripe, the stack and both services; shows rows that follow every change.
+
+    Everything lies in .stripeline/demo, which each demo empties first. Ctrl-C, or
+    `stripeline stack down` elsewhere, stops all of it.
+    """
+    from rich.console import Console
+
+    from stack.demo import Demo
+    from stack.folder import Folder
+
+    settings = _settings()
+    performed = Demo(
+        folder=Folder(path=DEMO),
+        given=settings.given(),
+        cache=settings.stack_cache.expanduser(),
+        console=Console(),
+    )
+    performed.run(leave=leave)
+
+
+def _settings() -> "StackSettings":
     from runtime.settings import load
-    from stack.folder import HOME, Folder
-    from stack.local import Given, LocalStack
-    from stack.progress import OnConsole
     from stack.settings import StackSettings
 
-    settings = load(StackSettings)
-    given = Given(
-        kafka=settings.kafka_bootstrap_servers,
-        registry=settings.schema_registry_url,
-        database=settings.database_url,
-    )
+    return load(StackSettings)
+
+
+def _stack(settings: "StackSettings", folder: Path, console: "Console") -> "LocalStack":
+    from stack.folder import Folder
+    from stack.local import LocalStack
+    from stack.progress import OnConsole
+
     return LocalStack(
-        folder=Folder(path=folder or HOME / "local"),
-        given=given,
+        folder=Folder(path=folder),
+        given=settings.given(),
         cache=settings.stack_cache.expanduser(),
         progress=OnConsole(console),
     )

@@ -24,3 +24,12 @@ class Addresses:
             "SCHEMA_REGISTRY_URL": self.registry,
             "DATABASE_URL": self.database,
         }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """Addresses that are used instead of starting anything; empty where there is none."""
+
+    kafka: str = ""
+    registry: str = ""
+    database: str = ""

@@ -4,7 +4,7 @@ StripelineError
 +-- StackError
     +-- ToolMissing     a program that the stack needs is not on this machine
     +-- NotFetched      a program could not be downloaded or unpacked
-    +-- DidNotStart     a program ended or did not answer in time (exit code 3)
+    +-- ProgramFailed     a program ended or did not answer in time (exit code 3)
     +-- StillRunning    a program did not end, or the folder is used by another command
     +-- WrongRows       the demo's rows differ from what Stripe says (exit code 4)
 """
@@ -37,8 +37,8 @@ class WrongRows(StackError):
     exit_code = ExitCode.DIFFERENCE_FOUND
 
 
-class DidNotStart(StackError):
-    """A program ended, or did not answer in time; the message shows its last log lines."""
+class ProgramFailed(StackError):
+    """A program ended or did not answer in time; the message shows its last log lines."""
 
     exit_code = ExitCode.UNREACHABLE
 
@@ -46,6 +46,4 @@ class DidNotStart(StackError):
         self, *, program: str, fault: str, log: Path, last_lines: Sequence[str] = ()
     ) -> None:
         shown = "".join(f"\n  | {line}" for line in last_lines) or "\n  | (nothing was logged)"
-        super().__init__(
-            f"{program} did not start: {fault}. Its last log lines:{shown}\nLog: {log}"
-        )
+        super().__init__(f"{program}: {fault}. Its last log lines:{shown}\nLog: {log}")

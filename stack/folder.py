@@ -13,7 +13,6 @@ from pathlib import Path
 
 from stack.errors import StackError, StillRunning
 
-HOME = Path(".stripeline")
 HOST = "127.0.0.1"
 # Below the ports that systems hand out for outgoing connections, so that a remembered port is
 # still free the next day.

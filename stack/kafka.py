@@ -7,7 +7,7 @@ import subprocess
 import uuid
 from pathlib import Path
 
-from stack.errors import DidNotStart
+from stack.errors import ProgramFailed
 from stack.folder import HOST, Folder
 from stack.java import Java
 from stack.supervisor import LAST_LINES, Program
@@ -40,7 +40,7 @@ def program(folder: Folder, *, java: Java, libraries: Path) -> Program:
     """The broker, its storage formatted.
 
     Raises:
-        DidNotStart: the storage could not be formatted.
+        ProgramFailed: the storage could not be formatted.
     """
     port, controller = folder.usable_port(NAME), folder.usable_port(CONTROLLER)
     data = folder.data(NAME)
@@ -114,6 +114,6 @@ def _format(folder: Folder, command: tuple[str, ...], configuration: Path) -> No
         log = folder.log(NAME)
         log.write_text(told.stdout + told.stderr)
         lines = (told.stdout + told.stderr).splitlines()[-LAST_LINES:]
-        raise DidNotStart(
+        raise ProgramFailed(
             program=NAME, fault="its storage could not be formatted", log=log, last_lines=lines
         )

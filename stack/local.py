@@ -7,7 +7,7 @@ from enum import Enum
 from pathlib import Path
 
 from stack import docker, kafka, maven, postgres, registry
-from stack.addresses import Addresses
+from stack.addresses import Addresses, Given
 from stack.cache import unpack_tar
 from stack.errors import NotFetched, StackError, ToolMissing
 from stack.folder import HOST, Folder
@@ -38,20 +38,11 @@ class Standing:
     log: Path | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Given:
-    """Addresses that are used instead of starting anything; empty where there is none."""
-
-    kafka: str = ""
-    registry: str = ""
-    database: str = ""
-
-
 class LocalStack:
     """Kafka, schema registry and Postgres of one data folder."""
 
     def __init__(self, *, folder: Folder, given: Given, cache: Path, progress: Progress) -> None:
-        self._folder = folder
+        self.folder = folder
         self._given = given
         self._cache = cache
         self._progress = progress
@@ -63,30 +54,41 @@ class LocalStack:
         Raises:
             StackError: a program is missing, could not be fetched or did not start.
         """
-        with self._folder.locked():
+        with self.folder.locked():
             if not self._given.kafka:
-                self._ensure(kafka.NAME, self._kafka)
+                self.ensure(kafka.NAME, self._kafka)
             if not self._given.registry:
-                self._ensure(registry.NAME, self._registry)
+                self.ensure(registry.NAME, self._registry)
             if not self._given.database:
-                self._ensure(postgres.NAME, self._postgres)
+                self.ensure(postgres.NAME, self._postgres)
                 postgres.ensure_database(
-                    postgres.url(self._folder, database="postgres"), postgres.DATABASE
+                    postgres.url(self.folder, database="postgres"), postgres.DATABASE
                 )
         return self.addresses()
 
     def addresses(self) -> Addresses:
         """Where the parts are, given or local."""
         return Addresses(
-            kafka=self._given.kafka or f"{HOST}:{self._folder.port(kafka.NAME)}",
-            registry=self._given.registry or registry.url(self._folder.port(registry.NAME)),
-            database=self._given.database
-            or postgres.url(self._folder, database=postgres.DATABASE),
+            kafka=self._given.kafka or f"{HOST}:{self.folder.port(kafka.NAME)}",
+            registry=self._given.registry or registry.url(self.folder.port(registry.NAME)),
+            database=self._given.database or postgres.url(self.folder, database=postgres.DATABASE),
         )
+
+    def ensure(self, name: str, make: Callable[[], Program]) -> None:
+        """Start the program that `make` gives, unless it runs.
+
+        Raises:
+            ProgramFailed: it ended or did not answer in time.
+        """
+        if self.supervisor.running(name) is not None:
+            return
+        program = make()
+        with self._progress.step(f"Starting {name}"):
+            self.supervisor.start(program)
 
     def down(self) -> list[str]:
         """Stop everything that was started in this folder, the last started first; their names."""
-        with self._folder.locked():
+        with self.folder.locked():
             stopped = [told.name for told in self.supervisor.all_running()]
             for name in stopped:
                 with self._progress.step(f"Stopping {name}"):
@@ -101,11 +103,11 @@ class LocalStack:
         """
         running = [told.name for told in self.supervisor.all_running()]
         if running:
-            raise StackError(f"{', '.join(running)} still run in {self._folder.path}.")
+            raise StackError(f"{', '.join(running)} still run in {self.folder.path}.")
         if docker.answers():
-            docker.Docker(self._folder).remove_data()
-        shutil.rmtree(postgres.data_folder(self._folder), ignore_errors=True)
-        shutil.rmtree(self._folder.path, ignore_errors=True)
+            docker.Docker(self.folder).remove_data()
+        shutil.rmtree(postgres.data_folder(self.folder), ignore_errors=True)
+        shutil.rmtree(self.folder.path, ignore_errors=True)
 
     def standings(self) -> list[Standing]:
         """How each part stands, and every other program of the folder."""
@@ -126,7 +128,7 @@ class LocalStack:
                 state=State.RUNNING,
                 pid=told.identity.pid,
                 address="",
-                log=self._folder.log(told.name),
+                log=self.folder.log(told.name),
             )
             for told in reversed(self.supervisor.all_running())
             if told.name not in NAMES
@@ -148,15 +150,8 @@ class LocalStack:
             state=state,
             pid=None if told is None else told.identity.pid,
             address=address,
-            log=None if given else self._folder.log(name),
+            log=None if given else self.folder.log(name),
         )
-
-    def _ensure(self, name: str, make: Callable[[], Program]) -> None:
-        if self.supervisor.running(name) is not None:
-            return
-        program = make()
-        with self._progress.step(f"Starting {name}"):
-            self.supervisor.start(program)
 
     def _maven(self) -> maven.Maven:
         return maven.Maven(cache=self._cache, progress=self._progress)
@@ -168,7 +163,7 @@ class LocalStack:
             kafka.NAME, goal="copy-dependencies", prepare=_nothing_more
         )
         java = any_java(self._cache, self._progress)
-        return kafka.program(self._folder, java=java, libraries=libraries)
+        return kafka.program(self.folder, java=java, libraries=libraries)
 
     def _registry(self) -> Program:
         if not maven.installed():
@@ -181,24 +176,24 @@ class LocalStack:
         unpacked = self._maven().fetched(registry.NAME, goal="copy", prepare=_unpack)
         java = any_java(self._cache, self._progress)
         return registry.program(
-            self._folder, java=java, unpacked=unpacked, kafka=self.addresses().kafka
+            self.folder, java=java, unpacked=unpacked, kafka=self.addresses().kafka
         )
 
     def _postgres(self) -> Program:
-        made_by = postgres.data_release(self._folder)
+        made_by = postgres.data_release(self.folder)
         for binaries in postgres.machine_binaries():
             if made_by in {None, binaries.release}:
-                return postgres.program(self._folder, binaries=binaries)
+                return postgres.program(self.folder, binaries=binaries)
         if made_by not in {None, postgres.embedded_release()}:
             raise ToolMissing(
-                f"The data in {postgres.data_folder(self._folder)} was made by PostgreSQL "
+                f"The data in {postgres.data_folder(self.folder)} was made by PostgreSQL "
                 f"{made_by}, which is not on this machine. Install it, or start anew: "
                 "stripeline stack down --remove-data"
             )
         if not maven.installed():
             return self._docker(postgres.NAME).postgres()
         binaries = postgres.embedded_binaries(self._maven())
-        return postgres.program(self._folder, binaries=binaries)
+        return postgres.program(self.folder, binaries=binaries)
 
     def _docker(self, name: str) -> docker.Docker:
         if not docker.answers():
@@ -207,7 +202,7 @@ class LocalStack:
                 f"To run {name} here, install Maven (`mvn`; Java {RELEASE_MIN} or newer is "
                 f"fetched where there is none){own}, or start Docker. Neither is on this machine."
             )
-        return docker.Docker(self._folder)
+        return docker.Docker(self.folder)
 
 
 def _nothing_more(_fetched: Path) -> None:

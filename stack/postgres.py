@@ -17,7 +17,7 @@ import psycopg
 from psycopg import sql
 
 from stack.cache import kept, unpack_tar, unpack_zip_member
-from stack.errors import DidNotStart, NotFetched, ToolMissing
+from stack.errors import NotFetched, ProgramFailed, ToolMissing
 from stack.folder import HOST, Folder
 from stack.maven import Maven, pom_property
 from stack.reach import open_place, reachable
@@ -143,7 +143,7 @@ def program(folder: Folder, *, binaries: Binaries) -> Program:
     """The server, its data folder made.
 
     Raises:
-        DidNotStart: the data folder could not be made.
+        ProgramFailed: the data folder could not be made.
     """
     port = folder.usable_port(NAME)
     data = data_folder(folder)
@@ -243,7 +243,7 @@ def _initialise(folder: Folder, binaries: Binaries, data: Path) -> None:
         log = folder.log(NAME)
         log.write_text(told.stdout + told.stderr)
         lines = (told.stdout + told.stderr).splitlines()[-LAST_LINES:]
-        raise DidNotStart(
+        raise ProgramFailed(
             program=NAME, fault="its data folder could not be made", log=log, last_lines=lines
         )
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from stack.addresses import Given
 from stack.cache import default_cache
 
 
@@ -54,3 +55,11 @@ class StackSettings(BaseSettings):
         description="Folder that keeps downloaded programs, shared by all clones.",
         examples=["~/.cache/stripeline"],
     )
+
+    def given(self) -> Given:
+        """What is used instead of started."""
+        return Given(
+            kafka=self.kafka_bootstrap_servers,
+            registry=self.schema_registry_url,
+            database=self.database_url,
+        )

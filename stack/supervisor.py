@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from stack.errors import DidNotStart, StillRunning
+from stack.errors import ProgramFailed, StillRunning
 from stack.folder import Folder
 from stack.identity import Identity, identity_of, send, wait_gone
 
@@ -80,7 +80,7 @@ class Supervisor:
         """Start the program and wait until it answers.
 
         Raises:
-            DidNotStart: it ended or did not answer in time; it is stopped again.
+            ProgramFailed: it ended or did not answer in time; it is stopped again.
         """
         assert self.running(program.name) is None
         log = self._folder.made().log(program.name)
@@ -134,14 +134,14 @@ class Supervisor:
                     start_new_session=True,
                 )
             except OSError as error:
-                raise DidNotStart(program=program.name, fault=str(error), log=log) from error
+                raise ProgramFailed(program=program.name, fault=str(error), log=log) from error
         identity = identity_of(child.pid)
         while identity is not None and not identity.command:
             # The system shows the new command a moment after the start.
             time.sleep(0.001)
             identity = identity_of(child.pid)
         if identity is None:
-            raise _did_not_start(program, f"it ended with exit code {child.wait()}", log)
+            raise _failed(program, f"it ended with exit code {child.wait()}", log)
         self._write(program, identity)
         return child
 
@@ -152,15 +152,15 @@ class Supervisor:
         while not program.answers():
             code = child.poll()
             if code is not None:
-                raise _did_not_start(program, f"it ended with exit code {code}", log)
+                raise _failed(program, f"it ended with exit code {code}", log)
             if time.monotonic() >= deadline:
                 fault = f"it did not answer within {program.start_seconds_max:.0f} s"
-                raise _did_not_start(program, fault, log)
+                raise _failed(program, fault, log)
             time.sleep(POLL_SECONDS)
         code = child.poll()
         if code is not None:
             # Something answers on its port, but not the program.
-            raise _did_not_start(program, f"it ended with exit code {code}", log)
+            raise _failed(program, f"it ended with exit code {code}", log)
 
     def _pid_file(self, name: str) -> Path:
         return self._folder.pid_files / f"{name}.pid"
@@ -198,5 +198,5 @@ def last_lines(log: Path) -> list[str]:
     return text.splitlines()[-LAST_LINES:]
 
 
-def _did_not_start(program: Program, fault: str, log: Path) -> DidNotStart:
-    return DidNotStart(program=program.name, fault=fault, log=log, last_lines=last_lines(log))
+def _failed(program: Program, fault: str, log: Path) -> ProgramFailed:
+    return ProgramFailed(program=program.name, fault=fault, log=log, last_lines=last_lines(log))

@@ -13,10 +13,11 @@ from testcontainers.core.network import Network
 from testcontainers.core.wait_strategies import HttpWaitStrategy, LogMessageWaitStrategy
 
 from stack import docker
-from stack.addresses import Addresses
-from stack.folder import HOME, Folder
+from stack.__main__ import HOME
+from stack.addresses import Addresses, Given
+from stack.folder import Folder
 from stack.kafka import SINGLE_BROKER
-from stack.local import Given, LocalStack
+from stack.local import LocalStack
 from stack.progress import Progress, Silent
 from stack.registry import CONFLUENT_API
 from stack.registry import environment as registry_environment

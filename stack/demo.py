@@ -1,0 +1,213 @@
+"""The demo: a simulated Stripe, the stack and both services, and rows that follow every change."""
+
+import fcntl
+import random
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from rich.console import Console
+
+from runtime.stop import Stop
+from stack import postgres
+from stack.addresses import Addresses, Given
+from stack.demo_rows import Rows
+from stack.demo_screen import Screen, addresses_panel, trials_table
+from stack.demo_stripe import Stripe, change_something, furnish
+from stack.errors import ProgramFailed, StackError, StillRunning, WrongRows
+from stack.folder import HOST, Folder
+from stack.local import LocalStack
+from stack.progress import OnConsole
+from stack.services import Service, metrics_url, program
+from stack.supervisor import last_lines
+
+KEY = "sk_test_demo"
+WEBHOOK_SECRET = "whsec_demo"  # noqa: S105 - of a Stripe that is simulated here
+DATABASE = "stripeline_demo"
+OBJECTS = "customer,invoice,price,product,subscription"
+PARTITIONS = 2
+PAUSE_SECONDS = 3.0
+SERVICES = (Service.SIMULATOR, Service.WEBHOOK, Service.RELAY, Service.SINK)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """Where the demo's parts are."""
+
+    addresses: Addresses
+    stripe: str
+    webhook: str
+    namespace: str
+
+
+class Demo:
+    """One run of the demo, in a data folder of its own that starts empty."""
+
+    def __init__(self, *, folder: Folder, given: Given, cache: Path, console: Console) -> None:
+        self._folder = folder
+        self._given = given
+        self._console = console
+        self._progress = OnConsole(console)
+        self._stack = LocalStack(folder=folder, given=given, cache=cache, progress=self._progress)
+
+    def run(self, *, leave: bool) -> None:
+        """Start everything, show the rows, and let them change until stopped.
+
+        Args:
+            leave: stop by itself after the rows were shown and found right.
+
+        Raises:
+            StillRunning: the demo runs already.
+            WrongRows: the rows differ from what Stripe says.
+            StackError: a part could not be fetched or started, or ended by itself.
+        """
+        # As Ctrl-C: what was started so far is stopped.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        with _only_one(self._folder):
+            self._clear()
+            try:
+                self._perform(leave=leave)
+            except KeyboardInterrupt:
+                self._console.print("Stopping.")
+            finally:
+                self._stop()
+
+    def _perform(self, *, leave: bool) -> None:
+        scene = self._start()
+        with ExitStack() as opened:
+            stripe = Stripe(base=scene.stripe, key=KEY)
+            opened.callback(stripe.close)
+            rows = Rows(scene.addresses.database)
+            opened.callback(rows.close)
+            with self._progress.step("Making plans, customers and trials in the simulated Stripe"):
+                rows.keep(furnish(stripe))
+            with self._progress.step("Waiting for the rows"):
+                differences = rows.await_agreement(stripe)
+            if differences:
+                raise WrongRows("\n".join(["The rows differ from Stripe:", *differences]))
+            self._console.print(trials_table(rows.trials()))
+            self._console.print(addresses_panel(self._shown(scene)))
+            if leave:
+                self._console.print("Every row says what Stripe says.")
+            else:
+                self._go_on(stripe, rows)
+
+    def _go_on(self, stripe: Stripe, rows: Rows) -> None:
+        stop = Stop()
+        stop.install()
+        chance = random.Random()  # noqa: S311 - what changes next is no secret
+        with Screen(self._console) as screen:
+            screen.show(rows.trials())
+            while not stop.wait(seconds=PAUSE_SECONDS):
+                if self._stopped_elsewhere():
+                    return
+                changed = change_something(stripe, chance)
+                if changed is None:
+                    continue
+                started = time.monotonic()
+                arrived = rows.await_subscription(changed.subscription)
+                milliseconds = (time.monotonic() - started) * 1_000
+                told = f"row after {milliseconds:.0f} ms" if arrived else "no row yet"
+                name = changed.subscription["id"]
+                screen.show(rows.trials(), change=f"{name}  {changed.words}: {told}")
+
+    def _stopped_elsewhere(self) -> bool:
+        supervisor = self._stack.supervisor
+        for service in SERVICES:
+            if supervisor.running(service.label) is None:
+                if supervisor.was_stopped(service.label):
+                    return True
+                log = self._folder.log(service.label)
+                raise ProgramFailed(
+                    program=service.label,
+                    fault="it ended by itself",
+                    log=log,
+                    last_lines=last_lines(log),
+                )
+        return False
+
+    def _start(self) -> Scene:
+        addresses = self._with_database(self._stack.up())
+        # Brokers that are given may hold the topics of an earlier demo, or of real work.
+        fresh = f"demo_{random.SystemRandom().randrange(16**8):08x}"
+        ports = {
+            service: self._folder.usable_port(service.label)
+            for service in (Service.SIMULATOR, Service.WEBHOOK)
+        }
+        scene = Scene(
+            addresses=addresses,
+            stripe=f"http://{HOST}:{ports[Service.SIMULATOR]}",
+            webhook=f"http://{HOST}:{ports[Service.WEBHOOK]}/webhooks/stripe",
+            namespace=fresh if self._given.kafka else "stripe",
+        )
+        environment = {
+            **addresses.environment(),
+            "KAFKA_NAMESPACE": scene.namespace,
+            "TOPIC_PARTITIONS": str(PARTITIONS),
+            "OBJECTS": OBJECTS,
+            "STRIPE_API_KEY": KEY,
+            "STRIPE_API_BASE": scene.stripe,
+            "STRIPE_WEBHOOK_SECRET": WEBHOOK_SECRET,
+            "WEBHOOK_HOST": HOST,
+            "WEBHOOK_PORT": str(ports[Service.WEBHOOK]),
+            "SIMULATOR_HOST": HOST,
+            "SIMULATOR_PORT": str(ports[Service.SIMULATOR]),
+            "SIMULATOR_WEBHOOK_URL": scene.webhook,
+            "RELAY_MEMORY_FOLDER": str(self._folder.data("relay").resolve()),
+        }
+        for service in SERVICES:
+            with self._progress.step(f"Starting {service.label}"):
+                self._stack.supervisor.start(
+                    program(
+                        self._folder,
+                        service,
+                        environment=environment,
+                        # Not here: a `.env` with a real key has no business in the demo.
+                        working_folder=self._folder.path,
+                    )
+                )
+        return scene
+
+    def _with_database(self, addresses: Addresses) -> Addresses:
+        try:
+            url = postgres.ensure_database(addresses.database, DATABASE, fresh=True)
+        except psycopg.Error as error:
+            raise StackError(f"The database {DATABASE} could not be made: {error}") from error
+        return Addresses(kafka=addresses.kafka, registry=addresses.registry, database=url)
+
+    def _shown(self, scene: Scene) -> list[tuple[str, str]]:
+        return [
+            ("PostgreSQL", f"psql '{scene.addresses.database}'"),
+            ("Kafka", scene.addresses.kafka),
+            ("Topics", f"{scene.namespace}.subscription, {scene.namespace}.customer, ..."),
+            ("Schema registry", scene.addresses.registry),
+            ("Simulated Stripe", f"{scene.stripe} (key {KEY})"),
+            ("Webhook", scene.webhook),
+            *((f"Metrics of {one.label}", metrics_url(self._folder, one)) for one in SERVICES[1:]),
+            ("Logs", str(self._folder.path / "logs")),
+        ]
+
+    def _clear(self) -> None:
+        self._stack.down()
+        self._stack.remove_data()
+
+    def _stop(self) -> None:
+        # Held by the command that stops it elsewhere, which does the same.
+        with suppress(StillRunning):
+            self._stack.down()
+
+
+@contextmanager
+def _only_one(folder: Folder) -> Iterator[None]:
+    folder.path.parent.mkdir(parents=True, exist_ok=True)
+    # Beside the folder, which is emptied while this is held.
+    with folder.path.with_name(f"{folder.path.name}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise StillRunning("The demo runs already. Stop it first: make down") from error
+        yield

@@ -1,0 +1,85 @@
+"""What the demo shows: the trial query's rows, what changed just now, and where everything is."""
+
+from collections import deque
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from stack.demo_rows import Trial
+
+CHANGES_SHOWN = 6
+
+
+def trials_table(trials: Iterable[Trial]) -> Table:
+    """The rows of the trial query."""
+    table = Table(title="The trial query, for each organisation", title_justify="left")
+    for name in ("organisation", "platform", "customer_id", "subscription_status"):
+        table.add_column(name)
+    table.add_column("days_left_in_trial", justify="right")
+    table.add_column("trial_end_date")
+    for trial in trials:
+        table.add_row(
+            trial.organisation,
+            trial.platform or "",
+            trial.customer,
+            trial.status or "",
+            "" if trial.days_left is None else f"{trial.days_left:.3f}",
+            "" if trial.ends is None else trial.ends.isoformat(sep=" ", timespec="seconds"),
+        )
+    return table
+
+
+def addresses_panel(addresses: Iterable[tuple[str, str]]) -> Panel:
+    """Names and addresses, one pair a line, whole so that they can be copied."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold")
+    grid.add_column(overflow="fold")
+    for name, address in addresses:
+        grid.add_row(name, address)
+    return Panel(grid, title="Running", title_align="left")
+
+
+class Screen:
+    """A table that stays and changes on a terminal; plain lines elsewhere."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._changes: deque[Text] = deque(maxlen=CHANGES_SHOWN)
+        self._live: Live | None = None
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._live = Live(console=self._console, auto_refresh=False)
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def show(self, trials: Iterable[Trial], *, change: str = "") -> None:
+        """Show the rows as they are now, and the change that led to them."""
+        if change:
+            line = Text(f"{datetime.now(tz=UTC):%H:%M:%S}  {change}")
+            self._changes.append(line)
+            if self._live is None:
+                self._console.print(line, soft_wrap=True)
+        if self._live is not None:
+            self._live.update(self._whole(trials), refresh=True)
+
+    def _whole(self, trials: Iterable[Trial]) -> RenderableType:
+        hint = Text("Ctrl-C, or `make down` elsewhere, stops all of it.", style="dim")
+        return Group(trials_table(trials), *self._changes, hint)
