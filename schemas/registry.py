@@ -17,7 +17,10 @@ COMPATIBILITY: Final = "FULL_TRANSITIVE"
 """Every version reads every other one: a replay of old records never fails."""
 
 _MEDIA_TYPE: Final = "application/vnd.schemaregistry.v1+json"
+_NOT_FOUND: Final = 404
+_CONFLICT: Final = 409
 _MAY_PASS: Final = frozenset({408, 425, 429})
+_SERVER_ERRORS: Final = 500
 
 
 class Registry:
@@ -89,9 +92,26 @@ class Registry:
         self._client.close()
 
     def _hold_to_compatibility(self, subject: str) -> None:
-        self._ask("PUT", f"config/{quote(subject, safe='')}", {"compatibility": COMPATIBILITY})
+        path = f"config/{quote(subject, safe='')}"
+        if self._compatibility(path) == COMPATIBILITY:
+            return
+        response = self._send("PUT", path, {"compatibility": COMPATIBILITY})
+        if response.status_code == _CONFLICT and self._compatibility(path) == COMPATIBILITY:
+            return  # Somebody else, who registers at the same moment, was faster.
+        _answer(response)
+
+    def _compatibility(self, path: str) -> str | None:
+        """What a subject is held to by a setting of its own; none if it has no such setting."""
+        response = self._send("GET", path, None)
+        if response.status_code == _NOT_FOUND:
+            return None
+        found = _answer(response).get("compatibilityLevel")
+        return found if isinstance(found, str) else None
 
     def _ask(self, method: str, path: str, body: Mapping[str, str] | None) -> dict[str, Any]:
+        return _answer(self._send(method, path, body))
+
+    def _send(self, method: str, path: str, body: Mapping[str, str] | None) -> httpx.Response:
         try:
             response = self._client.request(
                 method,
@@ -104,23 +124,29 @@ class Registry:
                 f"the schema registry at {self._client.base_url.host} gave no answer to "
                 f"{method} {path}: {type(error).__name__}"
             ) from error
-        if response.status_code >= 500 or response.status_code in _MAY_PASS:
-            raise RegistryUnreachable(
-                f"the schema registry answered {response.status_code} to {method} {path}: "
-                f"{_reason(response)}"
-            )
-        if not response.is_success:
-            raise SchemaRefused(
-                f"the schema registry refused {method} {path} ({response.status_code}): "
-                f"{_reason(response)}"
-            )
-        try:
-            answer: dict[str, Any] = orjson.loads(response.content)
-        except orjson.JSONDecodeError as error:
-            raise SchemaRefused(
-                f"{method} {path} was not answered by a schema registry"
-            ) from error
-        return answer
+        if response.status_code >= _SERVER_ERRORS or response.status_code in _MAY_PASS:
+            raise RegistryUnreachable(_told(response))
+        return response
+
+
+def _answer(response: httpx.Response) -> dict[str, Any]:
+    if not response.is_success:
+        raise SchemaRefused(_told(response))
+    try:
+        answer = orjson.loads(response.content)
+    except orjson.JSONDecodeError as error:
+        raise SchemaRefused("the answer is not a schema registry's: no JSON") from error
+    if not isinstance(answer, dict):
+        raise SchemaRefused("the answer is not a schema registry's: no JSON object")
+    return answer
+
+
+def _told(response: httpx.Response) -> str:
+    request = response.request
+    return (
+        f"the schema registry answered {response.status_code} to {request.method} "
+        f"{request.url.path}: {_reason(response)}"
+    )
 
 
 def _reason(response: httpx.Response) -> str:

@@ -1,3 +1,4 @@
+import io
 import math
 import struct
 from typing import Any
@@ -61,7 +62,7 @@ def test_a_reader_that_follows_the_schema_gets_times_as_utc_datetimes() -> None:
     )
 
     schema = fastavro.parse_schema(dict(SUBSCRIPTION.schema))
-    read = fastavro.schemaless_reader(__import__("io").BytesIO(body), schema, None)
+    read = fastavro.schemaless_reader(io.BytesIO(body), schema, None)
 
     assert isinstance(read, dict)
     assert read["trial_end"].isoformat() == "2023-11-14T22:13:20.000001+00:00"
@@ -141,6 +142,16 @@ def test_bytes_that_are_no_record_are_refused(body: bytes) -> None:
         RecordCodec(SUBSCRIPTION.schema).decode(body)
     with pytest.raises(BadRecord):
         BatchCodec(SUBSCRIPTION.schema).decode([body])
+
+
+def test_text_that_is_not_utf_8_is_refused() -> None:
+    body = RecordCodec(SUBSCRIPTION.schema).encode(required() | {"id": "sub_1"})
+    broken = body.replace(b"sub_1", b"sub_\xff")
+
+    with pytest.raises(BadRecord):
+        RecordCodec(SUBSCRIPTION.schema).decode(broken)
+    with pytest.raises(BadRecord):
+        BatchCodec(SUBSCRIPTION.schema).decode([body, broken])
 
 
 def test_bytes_left_over_after_a_record_are_refused() -> None:

@@ -17,7 +17,7 @@ def examples() -> list[dict[str, Any]]:
     if not EXAMPLES_FILE.exists():
         pytest.skip(
             f"lacks {EXAMPLES_FILE}: Stripe's example objects, "
-            "embedded/openapi/fixtures3.json of the repository stripe/stripe-mock"
+            "fixtures3.json of the repository stripe/openapi"
         )
     found = orjson.loads(EXAMPLES_FILE.read_bytes())["resources"]
     return [body for body in found.values() if load_catalogue().get(body["object"]).known]

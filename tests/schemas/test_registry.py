@@ -1,12 +1,13 @@
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
+from threading import Barrier, Thread
 from typing import Any
 
 import orjson
 import pytest
-from confluent_kafka.schema_registry import SchemaRegistryClient
+from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer, AvroSerializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
@@ -93,6 +94,40 @@ def test_registering_twice_gives_one_id_and_any_client_reads_the_schema(
     assert again.register(f"{namespace}.subscription-value", SUBSCRIPTION.schema) == first
     assert again.schema(first) == SUBSCRIPTION.schema
     again.close()
+
+
+@pytest.mark.stack
+def test_many_who_register_a_new_subject_at_once_all_get_the_one_id(
+    stack: Infrastructure, namespace: str
+) -> None:
+    start = Barrier(8)
+
+    def register(_: int) -> int:
+        registry = Registry(stack.registry)
+        start.wait()
+        try:
+            return registry.register(f"{namespace}.subscription-value", SUBSCRIPTION.schema)
+        finally:
+            registry.close()
+
+    with ThreadPoolExecutor(8) as threads:
+        ids = set(threads.map(register, range(8)))
+
+    assert len(ids) == 1
+
+
+@pytest.mark.stack
+def test_a_subject_that_was_not_held_to_anything_is_from_now_on(
+    registry: Registry, stock: SchemaRegistryClient, namespace: str
+) -> None:
+    subject = f"{namespace}.subscription-value"
+    stock.register_schema(subject, Schema('{"type": "record", "name": "Other", "fields": []}'))
+    stock.set_compatibility(subject, "NONE")
+
+    with pytest.raises(SchemaRefused):
+        registry.register(subject, SUBSCRIPTION.schema)
+
+    assert stock.get_compatibility(subject) == "FULL_TRANSITIVE"
 
 
 @pytest.mark.stack
