@@ -17,6 +17,7 @@ class Due(StrEnum):
     INCOMPLETE_EXPIRES = "incomplete_expires"
     INVOICE_FINALIZES = "invoice_finalizes"
     PAYMENT_RETRIES = "payment_retries"
+    INVOICE_OVERDUE = "invoice_overdue"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)

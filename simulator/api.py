@@ -65,8 +65,7 @@ class Api:
         try:
             body = self._run(session, call)
         except Refused as refusal:
-            # A declined card is an outcome, not a mistake: what led to it stays.
-            if refusal.status != 402:
+            if not refusal.keeps_work:
                 session.roll_back()
                 raise
             self._publish(session.events)

@@ -94,9 +94,10 @@ class Control:
     async def answer(self, call: Call) -> Answer:
         """The answer to a control request; errors have the shape of Stripe's."""
         handler = self._handlers.get((call.method, call.path.removeprefix(PREFIX).rstrip("/")))
+        if handler is None:
+            refusal = Refused(f"No control endpoint {call.method} {call.path}", status=404)
+            return json_answer(refusal.body(), status=refusal.status)
         try:
-            if handler is None:
-                raise Refused(f"No control endpoint {call.method} {call.path}", status=404)
             return json_answer(await handler(call.body or b"{}"))
         except ValidationError as error:
             fault = error.errors()[0]

@@ -23,6 +23,7 @@ class Refused(StripelineError):
         code: Stripe's `error.code`; empty where Stripe gives none.
         parameter: Stripe's `error.param`.
         more: further keys of `error`, such as `payment_intent` of a declined card.
+        keeps_work: what led to the refusal stays: a declined card is an outcome, not a mistake.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class Refused(StripelineError):
         code: str = "",
         parameter: str = "",
         more: dict[str, Any] | None = None,
+        keeps_work: bool = False,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -42,6 +44,7 @@ class Refused(StripelineError):
         self.code = code
         self.parameter = parameter
         self.more = more or {}
+        self.keeps_work = keeps_work
 
     def body(self) -> dict[str, Any]:
         """The JSON body of the answer."""
@@ -89,12 +92,6 @@ def wrong_parameter(name: str, fault: str, *, code: str = "") -> Refused:
     return Refused(fault, code=code, parameter=name)
 
 
-def declined(message: str, *, decline_code: str, more: dict[str, Any]) -> Refused:
-    """A card that its bank does not charge."""
-    return Refused(
-        message,
-        status=402,
-        kind="card_error",
-        code="card_declined",
-        more={"decline_code": decline_code} | more,
-    )
+def declined(message: str, *, more: dict[str, Any], keeps_work: bool = True) -> Refused:
+    """A card that its bank does not charge; `more` has at least `code` and `decline_code`."""
+    return Refused(message, status=402, kind="card_error", more=more, keeps_work=keeps_work)

@@ -43,6 +43,7 @@ class Resource:
         actions: by the last part of their URL.
         filters: by parameter, besides the cursors.
         hides: keeps an object from a list that was asked for with these filters.
+        lookup: finds the object that an id in the path names; None: only by its very id.
         references: dotted fields that hold the id (or the ids) of another object, and its type.
         included: fields that Stripe sends only when they are expanded.
     """
@@ -62,6 +63,7 @@ class Resource:
     actions: Mapping[str, Action] = field(default_factory=dict)
     filters: Mapping[str, Filter] = field(default_factory=dict)
     listed: bool = True
+    lookup: Callable[[Session, str], Body] | None = None
     hides: Callable[[Session, Body, Body], bool] = lambda _session, _body, _given: False
     references: Mapping[str, str] = field(default_factory=dict)
     included: Mapping[str, Include] = field(default_factory=dict)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from simulator.errors import Refused, no_such
+from simulator.errors import Refused
 from simulator.form import Raw
 from simulator.listing import list_objects
 from simulator.parameters import parse
@@ -87,12 +87,9 @@ def _retrieve(resource: Resource) -> Handler:
     def handler(session: Session, ids: tuple[str, ...], raw: dict[str, Raw]) -> Body:
         parse(raw, {})
         collection = session.world.state[resource.name]
-        found = collection.find(ids[0])
-        if found is None and resource.name == "customer" and ids[0] in collection.deleted:
+        if resource.name == "customer" and ids[0] in collection.deleted:
             return {"id": ids[0], "object": resource.name, "deleted": True}
-        if found is None:
-            raise no_such(resource.name, ids[0])
-        return found
+        return _find(session, resource, ids[0])
 
     return handler
 
@@ -117,6 +114,12 @@ def _create(resource: Resource) -> Handler:
 def _act(resource: Resource, action: Action) -> Handler:
     def handler(session: Session, ids: tuple[str, ...], raw: dict[str, Raw]) -> Body:
         given = parse(raw, action.parameters, required=action.required)
-        return action.run(session, session.get(resource.name, ids[0]), given)
+        return action.run(session, _find(session, resource, ids[0]), given)
 
     return handler
+
+
+def _find(session: Session, resource: Resource, identifier: str) -> Body:
+    if resource.lookup is not None:
+        return resource.lookup(session, identifier)
+    return session.get(resource.name, identifier)

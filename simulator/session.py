@@ -10,7 +10,7 @@ from simulator.errors import no_such
 from simulator.events import event, previous_attributes
 from simulator.faults import Faults
 from simulator.identifiers import LONG, Identifiers
-from simulator.state import Body, State
+from simulator.state import Body, Collection, State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,15 +88,16 @@ class Session:
             self.say(event, body)
         return body
 
-    def change(self, old: Body, changes: Mapping[str, Any], *, event: str | None = None) -> Body:
-        """Store what changed of an object; the event is said only where something did."""
-        new = {**old, **changes}
-        if new == old:
-            return old
-        collection = self.world.state[old["object"]]
-        before = collection.put(new, created=self.now)
+    def change(self, body: Body, changes: Mapping[str, Any], *, event: str | None = None) -> Body:
+        """Change fields of an object as it is stored now; the event is said if one differs."""
+        collection = self.world.state[body["object"]]
+        before = collection.find(body["id"])
         assert before is not None
-        self._undo.append(lambda: _restore(collection.put, before))
+        new = {**before, **changes}
+        if new == before:
+            return before
+        collection.put(new, created=self.now)
+        self._undo.append(lambda: _restore(collection, before))
         if event is not None:
             self.say(event, new, previous=previous_attributes(before, new))
         return new
@@ -134,5 +135,5 @@ class Session:
         self.events.clear()
 
 
-def _restore(put: Callable[..., Body | None], body: Body) -> None:
-    put(body, created=body.get("created", 0))
+def _restore(collection: Collection, body: Body) -> None:
+    collection.put(body, created=0)

@@ -1,6 +1,6 @@
 """The simulated world and its parts: made anew by a reset, moved on by time."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from runtime.clock import Clock
 from simulator.agenda import Agenda
@@ -44,7 +44,7 @@ class Options:
     webhook_lanes: int = 1
     webhook_retry_seconds: float = WEBHOOK_RETRY_SECONDS
     seed: int = 0
-    faults: FaultPlan = FaultPlan()
+    faults: FaultPlan = field(default_factory=FaultPlan)
     livemode: bool = False
     start_seconds: int | None = None
 

@@ -1,4 +1,4 @@
-"""All simulated objects in memory: each type in its order of creation, found by id or by parent."""
+"""All simulated objects in memory: each type in its order of creation, found by id or parent."""
 
 from collections.abc import Iterator
 from typing import Any, TypeAlias
@@ -36,7 +36,10 @@ class Collection:
         return self._places.get(identifier)
 
     def put(self, body: Body, *, created: int) -> Body | None:
-        """Store a new object, or a new body of an old one; the body before, if any."""
+        """Store a new object, or a new body of an old one; the body before, if any.
+
+        `created` is the unix time of a new object and counts for nothing else.
+        """
         identifier = body["id"]
         before = self._bodies.get(identifier)
         if before is None:

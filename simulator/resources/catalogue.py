@@ -1,25 +1,47 @@
 """Every resource and every endpoint that the simulator has."""
 
 from simulator.resource import Resource
+from simulator.resources.balance_transactions import BALANCE_TRANSACTION
+from simulator.resources.charges import CHARGE
+from simulator.resources.coupons import COUPON
 from simulator.resources.customers import CUSTOMER
+from simulator.resources.discounts import DISCOUNT
 from simulator.resources.events import event_routes
+from simulator.resources.invoice_items import INVOICEITEM
+from simulator.resources.invoice_lines import LINE_ITEM, line_routes
+from simulator.resources.invoice_payments import INVOICE_PAYMENT
+from simulator.resources.invoices import INVOICE
+from simulator.resources.payment_intents import PAYMENT_INTENT
 from simulator.resources.payment_methods import PAYMENT_METHOD
 from simulator.resources.products import PRICE, PRODUCT
+from simulator.resources.promotion_codes import PROMOTION_CODE
+from simulator.resources.refunds import REFUND
 from simulator.resources.subscription_items import SUBSCRIPTION_ITEM
 from simulator.resources.subscriptions import SUBSCRIPTION
 from simulator.routing import Route, routes_of
 
-RESOURCES: tuple[Resource, ...] = (
+ENDPOINTS: tuple[Resource, ...] = (
+    BALANCE_TRANSACTION,
+    CHARGE,
+    COUPON,
     CUSTOMER,
-    PRODUCT,
-    PRICE,
+    INVOICE,
+    INVOICE_PAYMENT,
+    INVOICEITEM,
+    PAYMENT_INTENT,
     PAYMENT_METHOD,
+    PRICE,
+    PRODUCT,
+    PROMOTION_CODE,
+    REFUND,
     SUBSCRIPTION,
     SUBSCRIPTION_ITEM,
 )
+RESOURCES: tuple[Resource, ...] = (*ENDPOINTS, DISCOUNT, LINE_ITEM)
+"""Also the ones that are only seen inside others."""
 
 
 def all_routes() -> list[Route]:
     """Every endpoint under `/v1`."""
-    routes = [route for resource in RESOURCES for route in routes_of(resource)]
-    return routes + event_routes()
+    routes = [route for resource in ENDPOINTS for route in routes_of(resource)]
+    return [*routes, *line_routes(), *event_routes()]

@@ -11,7 +11,7 @@ from simulator.parameters import (
     text,
 )
 from simulator.resource import CREATED, Resource, changes, empty_list, equals, fresh, short_list
-from simulator.resources.payment_methods import attach_to_customer
+from simulator.resources.payment_methods import attach, payment_method_named
 from simulator.resources.subscription_states import cancel
 from simulator.session import Session
 from simulator.state import Body
@@ -44,18 +44,20 @@ _WRITABLE = {
 
 
 def _create(session: Session, given: Body) -> Body:
-    payment_method = given.pop("payment_method", None)
-    settings = given.get("invoice_settings") or {}
+    method = None
+    if given.get("payment_method") is not None:
+        name = given.pop("payment_method")
+        method = payment_method_named(session, name, parameter="payment_method")
+        settings = given.get("invoice_settings") or {}
+        if settings.get("default_payment_method") == name:
+            given["invoice_settings"] = {**settings, "default_payment_method": method["id"]}
     body = fresh(session, CUSTOMER, given)
     if not body["invoice_prefix"]:
         body["invoice_prefix"] = session.world.identifiers.code()
-    session.add(body, event="customer.created")
-    if payment_method is not None:
-        attached = attach_to_customer(session, payment_method, body["id"])
-        if settings.get("default_payment_method") == payment_method:
-            chosen = {**body["invoice_settings"], "default_payment_method": attached["id"]}
-            body = session.change(body, {"invoice_settings": chosen}, event="customer.updated")
     _check_default(session, body)
+    session.add(body, event="customer.created")
+    if method is not None:
+        attach(session, method, {"customer": body["id"]})
     return body
 
 

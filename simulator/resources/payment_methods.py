@@ -65,13 +65,8 @@ def payment_method_named(session: Session, name: str, *, parameter: str) -> Body
     return session.add({**body, "card": _card(session, card)})
 
 
-def attach_to_customer(session: Session, name: str, customer: str) -> Body:
-    """Give a payment method to a customer."""
-    method = payment_method_named(session, name, parameter="payment_method")
-    return _attach(session, method, {"customer": customer})
-
-
-def _attach(session: Session, method: Body, given: Body) -> Body:
+def attach(session: Session, method: Body, given: Body) -> Body:
+    """Give a payment method to the customer `given["customer"]`."""
     customer = session.get("customer", given["customer"], parameter="customer")
     if method["customer"] not in (None, customer["id"]):
         raise Refused(
@@ -174,10 +169,10 @@ PAYMENT_METHOD = Resource(
     update=_update,
     updatable=_UPDATABLE,
     actions={
-        "attach": Action(run=_attach, parameters={"customer": text}, required=("customer",)),
+        "attach": Action(run=attach, parameters={"customer": text}, required=("customer",)),
         "detach": Action(run=_detach),
     },
     filters={"customer": equals("customer"), "type": equals("type")},
-    hides=lambda _session, body, _asked: body["customer"] is None,
+    lookup=lambda session, name: payment_method_named(session, name, parameter="id"),
     references={"customer": "customer"},
 )

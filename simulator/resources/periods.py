@@ -8,7 +8,7 @@ PERIODS_MAX = 100_000
 
 
 def later(anchor: int, *, interval: str, count: int) -> int:
-    """The unix time `count` intervals after `anchor`; the 31st becomes a short month's last day."""
+    """The unix time `count` intervals after `anchor`; a 31st may become a 30th."""
     if interval in {"day", "week"}:
         return anchor + count * DAY_SECONDS * (7 if interval == "week" else 1)
     start = datetime.fromtimestamp(anchor, tz=UTC)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from simulator.resource import short_list
+from simulator.resources.discounts import end_discount
 from simulator.session import Session
 from simulator.state import Body
 
@@ -38,9 +39,7 @@ def cancel(
         },
     )
     for discount in changed["discounts"]:
-        found = session.find("discount", discount)
-        if found is not None:
-            session.remove(found, event="customer.discount.deleted")
+        end_discount(session, discount)
     session.say("customer.subscription.deleted", changed)
     return changed
 

@@ -139,7 +139,7 @@ def _create(session: Session, given: Body) -> Body:
         body |= {"status": "trialing", "trial_end": trial_end, "trial_start": session.now}
     body["currency"] = _add_items(session, body, items, customer)
     body["items"] = embedded_items(session, body["id"])
-    body["discounts"] = discounts_for(session, discounts, subscription=body)
+    body["discounts"] = discounts_for(session, discounts, owner=body)
     body |= _cancelling(session, body, given)
     session.add(body)
     body = begin(session, body, customer, behavior=asked.get("payment_behavior"))
@@ -221,7 +221,7 @@ def _update(session: Session, body: Body, given: Body) -> Body:
     asked = {name: given.pop(name) for name in _BILLING if name in given}
     given.pop("billing_cycle_anchor", None)
     if "discounts" in given:
-        given["discounts"] = discounts_for(session, given["discounts"], subscription=body)
+        given["discounts"] = discounts_for(session, given["discounts"], owner=body)
     items = given.pop("items", [])
     if items:
         change_items(session, body, items)
@@ -240,17 +240,14 @@ def _move_trial(session: Session, body: Body, made: Body, asked: int | str | Non
     end = session.now if asked in ("now", None) else int(asked or 0)
     if end < session.now:
         raise Refused("Timestamp must be in the future.", parameter="trial_end")
+    made |= {"trial_end": end, "trial_start": body["trial_start"] or session.now}
+    if end == session.now:
+        return bill_now(session, body, made)
     for item in session.belonging("subscription_item", "subscription", body["id"]):
         session.change(item, {"current_period_end": end})
-    made |= {
-        "billing_cycle_anchor": end,
-        "items": embedded_items(session, body["id"]),
-        "trial_end": end,
-        "trial_start": body["trial_start"] or session.now,
-    }
-    if end == session.now:
-        return bill_now(session, {**session.change(body, made)}, before=body)
-    changed = update(session, body, {**made, "status": "trialing"})
+    items = embedded_items(session, body["id"])
+    more = {"billing_cycle_anchor": end, "items": items, "status": "trialing"}
+    changed = update(session, body, {**made, **more})
     _note(session, changed)
     return changed
 
@@ -264,13 +261,13 @@ def _cancel(session: Session, body: Body, given: Body) -> Body:
 def _resume(session: Session, body: Body, _given: Body) -> Body:
     if body["status"] != "paused":
         raise Refused("Only a paused subscription can be resumed.")
-    resumed = bill_now(session, body, before=body)
+    resumed = bill_now(session, body, {})
     session.say("customer.subscription.resumed", resumed)
     return resumed
 
 
 def _delete_discount(session: Session, body: Body, _given: Body) -> Body:
-    changed = {"discounts": discounts_for(session, [], subscription=body)}
+    changed = {"discounts": discounts_for(session, [], owner=body)}
     update(session, body, changed)
     return {"object": "discount", "deleted": True}
 
