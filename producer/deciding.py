@@ -1,0 +1,310 @@
+"""Decides upon a prepared batch: what is published, in which order, and what must be fetched."""
+
+from collections import Counter, OrderedDict, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from producer.observation import Observation
+from producer.order import (
+    EVENT_IDS_MAX,
+    Decision,
+    Drop,
+    DropReason,
+    Entry,
+    Fetch,
+    Publish,
+    Witness,
+    arranged,
+    decide,
+    decide_by_arrival,
+    next_event_at,
+)
+from producer.preparing import Candidate
+from producer.record import Change, hash_of
+from schemas.inbox import Kind
+from schemas.meta import Operation
+
+RECENT_BYTES_MAX: Final = 33_554_432
+
+
+class Outcome(msgspec.Struct, kw_only=True):
+    """What became of a batch.
+
+    Attributes:
+        changes: to publish, of each object in order.
+        entries: of every object that changed or of which something was learnt, by name.
+        learnt: those of `entries` that are not a change's, with their partition.
+        to_fetch: candidates that only Stripe can put in order.
+    """
+
+    changes: list[Change]
+    entries: dict[str, Entry]
+    learnt: dict[str, tuple[int, Entry]]
+    dropped: Counter[DropReason]
+    to_fetch: list[Candidate]
+    by_arrival: int
+
+
+LastHalf = Callable[[Candidate, Entry], bytes | None]
+"""The object's half of the record that was published last; none if it is not there any more."""
+ReadAgain = Callable[[Entry], Candidate | None]
+"""The inbox record of the change that was published last, read again; none if it is gone."""
+
+
+class Decider:
+    """Decides batch after batch; remembers the bodies of recent events to compare them.
+
+    Args:
+        last_half: asked for where a delete does not show the object.
+        read_again: asked for where events of one second are to be compared.
+        may_fetch: whether Stripe can be asked; if not, what came later is later.
+    """
+
+    def __init__(self, *, last_half: LastHalf, read_again: ReadAgain, may_fetch: bool) -> None:
+        self._last_half = last_half
+        self._read_again = read_again
+        self._may_fetch = may_fetch
+        self._recent = RecentEvents(bytes_max=RECENT_BYTES_MAX)
+
+    def decide(self, candidates: Sequence[Candidate], entries: Mapping[str, Entry]) -> Outcome:
+        """Decide upon a batch.
+
+        Args:
+            candidates: in the order of the inbox.
+            entries: what was published last, by name; those of the batch before included.
+        """
+        outcome = Outcome(
+            changes=[], entries={}, learnt={}, dropped=Counter(), to_fetch=[], by_arrival=0
+        )
+        for name, together in _by_name(candidates).items():
+            entry = entries.get(name)
+            if len(together) == 1:
+                self._one(together[0], entry, outcome)
+            else:
+                self._several(together, entry, outcome)
+        return outcome
+
+    def by_arrival(
+        self, candidates: Sequence[Candidate], entries: Mapping[str, Entry], outcome: Outcome
+    ) -> None:
+        """Decide upon candidates that were to be fetched and cannot be; enter it in `outcome`."""
+        for candidate in candidates:
+            entry = outcome.entries.get(candidate.name, entries.get(candidate.name))
+            outcome.by_arrival += 1
+            self._take(candidate, entry, decide_by_arrival(entry, candidate.observation), outcome)
+
+    def forget(self) -> None:
+        """The bodies in memory may belong to batches that were not committed."""
+        self._recent.clear()
+
+    def _several(
+        self, together: Sequence[Candidate], entry: Entry | None, outcome: Outcome
+    ) -> None:
+        """An object's candidates of one batch, those of one second put in order at once."""
+        ranked = sorted(together, key=_rank)
+        at = 0
+        while at < len(ranked):
+            end = at + 1
+            while end < len(ranked) and _rank(ranked[end]) == _rank(ranked[at]):
+                end += 1
+            second = _distinct(ranked[at:end], outcome)
+            order = self._arranged(second, outcome.entries.get(second[0].name, entry))
+            if order is None:
+                for candidate in second:
+                    self._one(candidate, outcome.entries.get(candidate.name, entry), outcome)
+            else:
+                self._publish_all([second[place] for place in order], outcome)
+            at = end
+
+    def _arranged(
+        self, second: Sequence[Candidate], entry: Entry | None
+    ) -> tuple[int, ...] | None:
+        first = second[0].observation
+        if len(second) == 1 or first.kind is not Kind.EVENT:
+            return None
+        if entry is not None and _is_open(entry, first):
+            return None
+        return arranged([_witness(candidate) for candidate in second])
+
+    def _publish_all(self, second: Sequence[Candidate], outcome: Outcome) -> None:
+        """Events of one second, after all that was published, in this order."""
+        entry: Entry | None = None
+        seen: tuple[str, ...] = ()
+        for candidate in second:
+            observation = candidate.observation
+            seen = (*seen, observation.event_id)
+            publish = Publish(
+                event_at=next_event_at(entry, observation.second),
+                operation=observation.operation,
+                event_ids=seen,
+            )
+            entry = self._take(candidate, entry, publish, outcome)
+
+    def _one(self, candidate: Candidate, entry: Entry | None, outcome: Outcome) -> None:
+        decision = decide(
+            entry,
+            candidate.observation,
+            candidate.body_hash,
+            lambda: self._company(candidate, entry),
+        )
+        if isinstance(decision, Fetch):
+            if self._may_fetch:
+                outcome.to_fetch.append(candidate)
+                return
+            outcome.by_arrival += 1
+            decision = decide_by_arrival(entry, candidate.observation)
+        self._take(candidate, entry, decision, outcome)
+
+    def _take(
+        self, candidate: Candidate, entry: Entry | None, decision: Decision, outcome: Outcome
+    ) -> Entry | None:
+        """Enter a decision into the outcome; the object's entry after it."""
+        observation = candidate.observation
+        assert not isinstance(decision, Fetch)
+        if isinstance(decision, Drop):
+            outcome.dropped[decision.reason] += 1
+            if decision.learnt:
+                assert entry is not None
+                self._recent.add(candidate)
+                entry = with_event(entry, observation.event_id)
+                outcome.entries[candidate.name] = entry
+                outcome.learnt[candidate.name] = (observation.partition, entry)
+            return entry
+        half, body_hash = candidate.half, candidate.body_hash
+        if candidate.stub and entry is not None:
+            half = self._half_before(candidate, entry, outcome) or half
+            body_hash = hash_of(half)
+        entry = Entry(
+            event_at=decision.event_at,
+            operation=decision.operation,
+            body_hash=body_hash,
+            event_ids=decision.event_ids,
+            inbox=f"{observation.partition}:{observation.offset}",
+            record_offset=-1,
+        )
+        outcome.changes.append(
+            Change(
+                observation=observation,
+                name=candidate.name,
+                table=candidate.table,
+                half=half,
+                entry=entry,
+            )
+        )
+        outcome.entries[candidate.name] = entry
+        outcome.learnt.pop(candidate.name, None)
+        if observation.kind is Kind.EVENT:
+            self._recent.add(candidate)
+        return entry
+
+    def _half_before(self, candidate: Candidate, entry: Entry, outcome: Outcome) -> bytes | None:
+        for change in reversed(outcome.changes):
+            if change.name == candidate.name:
+                return change.half
+        return self._last_half(candidate, entry)
+
+    def _company(self, candidate: Candidate, entry: Entry | None) -> list[Witness] | None:
+        """The events of the candidate's second, itself last; none if a body is not at hand."""
+        assert entry is not None
+        known = self._recent.of_second(candidate.name, candidate.observation.second)
+        if any(event_id not in known for event_id in entry.event_ids):
+            if len(entry.event_ids) != 1:
+                return None
+            again = self._read_again(entry)
+            if again is None or again.observation.event_id != entry.event_ids[0]:
+                return None
+            known = {again.observation.event_id: again}
+        found = [_witness(known[event_id]) for event_id in entry.event_ids]
+        return [*found, _witness(candidate)]
+
+
+class RecentEvents:
+    """The latest events of each object that had one lately, within a number of bytes."""
+
+    def __init__(self, *, bytes_max: int) -> None:
+        self._bytes_max = bytes_max
+        self._bytes = 0
+        self._found: OrderedDict[str, list[Candidate]] = OrderedDict()
+
+    def add(self, candidate: Candidate) -> None:
+        """Remember an event; those of an earlier second of its object are forgotten."""
+        known = self._found.get(candidate.name)
+        if known is None:
+            self._found[candidate.name] = [candidate]
+        elif known[0].observation.second == candidate.observation.second:
+            known.append(candidate)
+        else:
+            self._bytes -= sum(map(_size, known))
+            self._found[candidate.name] = [candidate]
+            self._found.move_to_end(candidate.name)
+        self._bytes += _size(candidate)
+        while self._bytes > self._bytes_max and len(self._found) > 1:
+            _, oldest = self._found.popitem(last=False)
+            self._bytes -= sum(map(_size, oldest))
+
+    def of_second(self, name: str, second: int) -> dict[str, Candidate]:
+        """The events of that second of the object, by event id."""
+        return {
+            candidate.observation.event_id: candidate
+            for candidate in self._found.get(name, ())
+            if candidate.observation.second == second
+        }
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._found.clear()
+        self._bytes = 0
+
+
+def with_event(entry: Entry, event_id: str) -> Entry:
+    """The entry, with one more event of its second that was seen."""
+    seen = (*entry.event_ids[-EVENT_IDS_MAX + 1 :], event_id)
+    return msgspec.structs.replace(entry, event_ids=seen)
+
+
+def _is_open(entry: Entry, observation: Observation) -> bool:
+    """Whether more than the order among themselves matters for events of one second."""
+    return observation.second <= entry.second or entry.operation is Operation.DELETED
+
+
+def _by_name(candidates: Sequence[Candidate]) -> dict[str, list[Candidate]]:
+    found: dict[str, list[Candidate]] = defaultdict(list)
+    for candidate in candidates:
+        found[candidate.name].append(candidate)
+    return found
+
+
+def _rank(candidate: Candidate) -> int:
+    """Orders by what each may know: a snapshot stands before the events of its second."""
+    observation = candidate.observation
+    return 2 * observation.second + (observation.kind is Kind.EVENT)
+
+
+def _distinct(together: Sequence[Candidate], outcome: Outcome) -> list[Candidate]:
+    """Without events that came twice; snapshots stay as they are."""
+    found: dict[str, Candidate] = {}
+    for candidate in together:
+        event_id = candidate.observation.event_id or str(candidate.observation.offset)
+        if event_id in found:
+            outcome.dropped[DropReason.DUPLICATE] += 1
+        else:
+            found[event_id] = candidate
+    return list(found.values())
+
+
+def _size(candidate: Candidate) -> int:
+    return len(candidate.observation.body) + len(candidate.half)
+
+
+def _witness(candidate: Candidate) -> Witness:
+    observation = candidate.observation
+    previous: Any = msgspec.json.decode(observation.previous) if observation.previous else {}
+    return Witness(
+        event_id=observation.event_id,
+        operation=observation.operation,
+        body=msgspec.json.decode(observation.body),
+        previous=previous if isinstance(previous, dict) else {},
+        body_hash=candidate.body_hash,
+    )

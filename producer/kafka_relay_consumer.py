@@ -1,0 +1,200 @@
+"""The relay's side of the inbox: which partitions are ours, and the records that come in.
+
+The group's callbacks only record what happened. Taking a partition over is the relay's work: it
+reads its memory up to date first, and says then where to read on.
+"""
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    OFFSET_INVALID,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+)
+
+from producer.errors import KafkaUnreachable
+from producer.reading import InboxRecord
+
+CALL_SECONDS_MAX: Final = 15.0
+SESSION_SECONDS_MAX: Final = 10.0
+"""A relay that was killed holds its partitions for so long."""
+FETCH_KIBIBYTES_MAX: Final = 131_072
+
+
+class InboxConsumer:
+    """One member of the relay's consumer group."""
+
+    def __init__(
+        self, *, kafka: Mapping[str, str | int | float | bool], topic: str, group: str
+    ) -> None:
+        """Make the consumer; `subscribe` joins the group."""
+        self._topic = topic
+        self._group = group
+        self._consumer = Consumer(
+            {**kafka, **_properties(group)}, logger=logging.getLogger("kafka")
+        )
+        self._owned: tuple[int, ...] = ()
+        self._generation = 0
+
+    def subscribe(self) -> None:
+        """Join the group; partitions are given while polling."""
+        self._consumer.subscribe(
+            [self._topic],
+            on_assign=self._on_assign,
+            on_revoke=self._on_revoke,
+            on_lost=self._on_revoke,
+        )
+
+    @property
+    def owned(self) -> tuple[int, ...]:
+        """The partitions that the group gave us."""
+        return self._owned
+
+    @property
+    def generation(self) -> int:
+        """Grows whenever the group gives or takes partitions."""
+        return self._generation
+
+    def first(self, *, wait_seconds: float) -> list[InboxRecord]:
+        """The next record, or none within the time; serves the group meanwhile."""
+        message = self._consumer.poll(wait_seconds)
+        return [] if message is None else _records([message])
+
+    def more(self, *, records_max: int, linger_seconds: float) -> list[InboxRecord]:
+        """What else is there, or comes within the linger."""
+        return _records(self._consumer.consume(records_max, linger_seconds))
+
+    def committed(self, partitions: Iterable[int]) -> dict[int, int | None]:
+        """The next offset to read of each partition, none where nothing was committed yet.
+
+        Waits for a transaction that is still open over them: its outcome decides.
+
+        Raises:
+            KafkaUnreachable: no answer in time.
+        """
+        wanted = [TopicPartition(self._topic, partition) for partition in partitions]
+        try:
+            found = self._consumer.committed(wanted, CALL_SECONDS_MAX)
+        except KafkaException as error:
+            raise KafkaUnreachable(
+                f"Kafka does not tell the relay's offsets: {error.args[0].name()}"
+            ) from error
+        for place in found:
+            if place.error is not None:
+                raise KafkaUnreachable(
+                    f"Kafka does not tell the relay's offsets: {place.error.name()}"
+                )
+        return {
+            place.partition: None if place.offset == OFFSET_INVALID else place.offset
+            for place in found
+        }
+
+    def read_from(self, next_offsets: Mapping[int, int | None]) -> None:
+        """Read these partitions from these offsets, the beginning where there is none."""
+        self._consumer.assign(
+            [
+                TopicPartition(
+                    self._topic, partition, OFFSET_BEGINNING if offset is None else offset
+                )
+                for partition, offset in next_offsets.items()
+            ]
+        )
+
+    def read_nothing(self) -> None:
+        """Stay in the group, but read nothing until `read_from`."""
+        self._consumer.assign([])
+
+    def pause(self) -> None:
+        """Read nothing more for now."""
+        self._consumer.pause(self._consumer.assignment())
+
+    def resume(self) -> None:
+        """Read again."""
+        self._consumer.resume(self._consumer.assignment())
+
+    def high_watermark(self, partition: int) -> int:
+        """The inbox partition's end as last heard of; -1 if not heard of yet."""
+        _low, high = self._consumer.get_watermark_offsets(
+            TopicPartition(self._topic, partition), cached=True
+        )
+        return int(high)
+
+    def group_metadata(self) -> Any:
+        """What ties a transaction to this member of the group, in this generation."""
+        return self._consumer.consumer_group_metadata()
+
+    def cluster_id(self) -> str:
+        """The Kafka cluster's id.
+
+        Raises:
+            KafkaUnreachable: no answer in time.
+        """
+        found = self._consumer.cluster_id(CALL_SECONDS_MAX)
+        if not found:
+            raise KafkaUnreachable("Kafka does not tell its cluster id.")
+        return found
+
+    def close(self) -> None:
+        """Leave the group, so that others take over at once."""
+        self._consumer.close()
+
+    def _on_assign(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
+        self._owned = tuple(sorted(place.partition for place in partitions))
+        self._generation += 1
+        consumer.assign([])
+
+    def _on_revoke(self, consumer: Consumer, _partitions: Sequence[TopicPartition]) -> None:
+        self._owned = ()
+        self._generation += 1
+        consumer.unassign()
+
+
+def _records(messages: Iterable[Any]) -> list[InboxRecord]:
+    found = []
+    for message in messages:
+        error: KafkaError | None = message.error()
+        if error is not None:
+            if error.fatal():
+                raise KafkaUnreachable(f"the relay's consumer broke: {error.name()}")
+            continue
+        found.append(
+            InboxRecord(
+                key=message.key() or b"",
+                value=message.value() or b"",
+                headers=message.headers() or [],
+                partition=message.partition(),
+                offset=message.offset(),
+            )
+        )
+    return found
+
+
+def _properties(group: str) -> dict[str, str | int | float | bool]:
+    return {
+        "group.id": group,
+        # Everyone gives up everything on each rebalance and takes over by the one way there is.
+        # The memory files stay, so that taking over again costs little.
+        "partition.assignment.strategy": "range",
+        "session.timeout.ms": int(SESSION_SECONDS_MAX * 1_000),
+        "heartbeat.interval.ms": 1_000,
+        # Building a large memory anew is work, not death: the loop polls while it reads.
+        "max.poll.interval.ms": 600_000,
+        # Offsets move in the relay's transactions only.
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "auto.offset.reset": "earliest",
+        # Also makes the question for committed offsets wait for open transactions.
+        "isolation.level": "read_committed",
+        "fetch.wait.max.ms": 500,
+        "fetch.min.bytes": 1,
+        "queued.min.messages": 20_000,
+        "queued.max.messages.kbytes": FETCH_KIBIBYTES_MAX,
+        "fetch.queue.backoff.ms": 20,
+        "fetch.message.max.bytes": 4_194_304,
+        "reconnect.backoff.max.ms": 1_000,
+    }

@@ -1,0 +1,269 @@
+"""From Stripe's JSON to the columns of its object type, whatever version the body is in.
+
+Two ways with one result. The short one reads a body into a struct made for the type and leaves
+nested values as bytes: no dictionary is built. Where a value does not fit its column, the long one
+reads the whole body; fields that the schema does not know are learnt, so that the short way takes
+them the next time.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, Final, assert_never
+
+import msgspec
+
+from runtime.clock import MICROS_PER_SECOND
+from schemas.meta import EXTRA
+from schemas.objects import Column, ColumnKind, ObjectType, object_id
+from schemas.places import find
+
+LEARNT_FIELDS_MAX: Final = 64
+"""Fields unknown to the schema that the short way takes; a body with others goes the long one."""
+CACHED_BYTES_MAX: Final = 512
+CACHED_VALUES_MAX: Final = 20_000
+INTEGER_MIN: Final = -(2**63)
+INTEGER_MAX: Final = 2**63 - 1
+TIMESTAMP_SECONDS_MAX: Final = INTEGER_MAX // MICROS_PER_SECOND
+
+Cells = tuple[Any, ...]
+"""One body, before it becomes a row: a cell per field of the schema, then `extra`. JSON cells are
+bytes as Stripe sent them, timestamps are seconds."""
+
+
+class NotAnObject(ValueError):
+    """The bytes are not a JSON object."""
+
+
+class Normaliser:
+    """Reads the bodies of one object type."""
+
+    def __init__(self, object_type: ObjectType) -> None:
+        self.object_type = object_type
+        self._columns = object_type.columns
+        self._canonical = CanonicalJson()
+        self._kinds = _field_kinds(object_type.columns)
+        self._positions = {source: at for at, source in enumerate(self._kinds)}
+        self._embedded = _embedded_fields(object_type.columns)
+        self._parsed_fields = self._fields_to_parse()
+        rule = object_type.key_rule
+        self._identified_by_id = rule is not None and rule.fields == ("id",)
+        self._learnt: tuple[str, ...] = ()
+        self._decoder = self._made_decoder()
+
+    def read(self, body: bytes) -> Cells:
+        """The cells of a body.
+
+        Raises:
+            NotAnObject: it is not a JSON object.
+        """
+        if self._identified_by_id:
+            try:
+                cells = msgspec.structs.astuple(self._decoder.decode(body))
+            except msgspec.ValidationError:
+                return self._read_at_length(body)
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                raise NotAnObject("the body is not JSON") from error
+            width = len(self._kinds)
+            if len(cells) == width:
+                return (*cells, _ABSENT)
+            return (*cells[:width], self._extra_of(cells[width:]))
+        return self._read_at_length(body)
+
+    def identity(self, cells: Cells) -> str | None:
+        """What stands in the column `id`; none for what is no stored object."""
+        found = cells[0]
+        return found if self.object_type.key_rule is not None and found else None
+
+    def columns(self, rows: Sequence[Cells]) -> dict[str, list[Any]]:
+        """The values of each column and of `extra`, in the record's units, row by row."""
+        turned = list(zip(*rows, strict=True))
+        parsed = {
+            source: [_parsed(cell) for cell in turned[self._positions[source]]]
+            for source in self._parsed_fields
+        }
+        found = {
+            column.name: self._values(column, turned[self._positions[column.source]], parsed)
+            for column in self._columns
+        }
+        found[EXTRA] = self._canonical.texts(turned[-1])
+        return found
+
+    def _values(
+        self, column: Column, cells: Sequence[Any], parsed: Mapping[str, Sequence[Any]]
+    ) -> list[Any]:
+        if column.kind is ColumnKind.JSON:
+            if column.source in self._parsed_fields:
+                return [self._text(column.source, value) for value in parsed[column.source]]
+            return self._canonical.texts(cells)
+        if self._kinds[column.source] is ColumnKind.JSON:
+            # An embedded object has two columns: its JSON, and its id.
+            cells = [fitting(column.kind, value) for value in parsed[column.source]]
+        if len(column.places) > 1:
+            cells = _moved(column, cells, parsed)
+        if column.kind is ColumnKind.TIMESTAMP:
+            return [None if cell is None else cell * MICROS_PER_SECOND for cell in cells]
+        return list(cells)
+
+    def _text(self, source: str, value: Any) -> str | None:
+        # Where an embedded object comes as its id alone, only the id's column has it.
+        collapsed = isinstance(value, str) and source in self._embedded
+        return None if collapsed else _text(value)
+
+    def _read_at_length(self, body: bytes) -> Cells:
+        try:
+            fields = msgspec.json.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise NotAnObject("the body is not JSON") from error
+        if not isinstance(fields, dict):
+            raise NotAnObject("the body is not a JSON object")
+        extra = {name: value for name, value in fields.items() if name not in self._kinds}
+        self._learn(extra)
+        cells: list[Any] = []
+        for source, kind in self._kinds.items():
+            value = fields.get(source)
+            cell = fitting(kind, value)
+            if cell is None and value is not None:
+                extra[source] = value
+            cells.append(_ABSENT if cell is None and kind is ColumnKind.JSON else cell)
+        if not self._identified_by_id:
+            cells[0] = object_id(self.object_type, fields)
+        return (*cells, msgspec.json.encode(extra) if extra else _ABSENT)
+
+    def _learn(self, extra: Mapping[str, Any]) -> None:
+        new = [name for name in extra if name not in self._learnt]
+        if new and len(self._learnt) + len(new) <= LEARNT_FIELDS_MAX:
+            self._learnt += tuple(new)
+            self._decoder = self._made_decoder()
+
+    def _extra_of(self, learnt: Sequence[msgspec.Raw]) -> bytes | msgspec.Raw:
+        found = {
+            name: value for name, value in zip(self._learnt, learnt, strict=True) if bytes(value)
+        }
+        return msgspec.json.encode(found) if found else _ABSENT
+
+    def _fields_to_parse(self) -> frozenset[str]:
+        """Fields of which more is needed than their text."""
+        roots = {place.path[0] for column in self._columns for place in column.places[:-1]}
+        json_fields = {name for name, kind in self._kinds.items() if kind is ColumnKind.JSON}
+        return frozenset((roots & json_fields) | self._embedded)
+
+    def _made_decoder(self) -> msgspec.json.Decoder[Any]:
+        fields = [_field(source, kind) for source, kind in self._kinds.items()]
+        fields += [_field(name, ColumnKind.JSON) for name in self._learnt]
+        numbered = [(f"f{at}", kind, default) for at, (_, kind, default) in enumerate(fields)]
+        struct = msgspec.defstruct(
+            "Body",
+            numbered,
+            rename={f"f{at}": source for at, (source, _, _) in enumerate(fields)},
+            forbid_unknown_fields=True,
+            gc=False,
+        )
+        return msgspec.json.Decoder(struct)
+
+
+class CanonicalJson:
+    """JSON text with sorted names and no spaces, so that equal values have equal text.
+
+    Small values repeat from object to object, and the text of those is remembered.
+    """
+
+    def __init__(self) -> None:
+        self._texts: dict[bytes, str | None] = {}
+
+    def texts(self, cells: Sequence[bytes | msgspec.Raw]) -> list[str | None]:
+        """The canonical text of each; none for null and for what is absent."""
+        known = self._texts
+        found: list[str | None] = []
+        for cell in cells:
+            raw = bytes(cell)
+            if raw in known:
+                found.append(known[raw])
+                continue
+            text = _text(_parsed(raw))
+            if len(raw) <= CACHED_BYTES_MAX:
+                if len(known) >= CACHED_VALUES_MAX:
+                    known.clear()
+                known[raw] = text
+            found.append(text)
+        return found
+
+
+def fitting(kind: ColumnKind, value: Any) -> Any:
+    """The cell for a parsed JSON value; none if it does not fit a column of this kind."""
+    match kind:
+        case ColumnKind.STRING | ColumnKind.DECIMAL:
+            return value if isinstance(value, str) else None
+        case ColumnKind.BOOLEAN:
+            return value if isinstance(value, bool) else None
+        case ColumnKind.INTEGER:
+            return value if _is_integer(value, limit=INTEGER_MAX) else None
+        case ColumnKind.TIMESTAMP:
+            return value if _is_integer(value, limit=TIMESTAMP_SECONDS_MAX) else None
+        case ColumnKind.FLOAT:
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            return float(value) if number else None
+        case ColumnKind.REFERENCE:
+            found = value.get("id") if isinstance(value, Mapping) else value
+            return found if isinstance(found, str) else None
+        case ColumnKind.JSON:
+            return None if value is None else msgspec.json.encode(value)
+    assert_never(kind)
+
+
+def _field_kinds(columns: Sequence[Column]) -> dict[str, ColumnKind]:
+    """How each of Stripe's fields is read, in the order of the columns; the first is `id`."""
+    embedded = _embedded_fields(columns)
+    return {
+        column.source: ColumnKind.JSON if column.source in embedded else column.kind
+        for column in columns
+    }
+
+
+def _embedded_fields(columns: Sequence[Column]) -> frozenset[str]:
+    """Fields that hold a whole object with an id of its own: they have two columns."""
+    sources = [column.source for column in columns]
+    return frozenset(source for source in sources if sources.count(source) > 1)
+
+
+def _is_integer(value: Any, *, limit: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and -limit <= value <= limit
+
+
+def _moved(column: Column, cells: Sequence[Any], parsed: Mapping[str, Sequence[Any]]) -> list[Any]:
+    """The cells of a column whose value newer versions have elsewhere in the body."""
+    newer = column.places[:-1]
+    roots = {place.path[0] for place in newer}
+    found = []
+    for at, cell in enumerate(cells):
+        body = {root: parsed[root][at] for root in roots if root in parsed}
+        moved = fitting(column.kind, find(body, newer))
+        found.append(cell if moved is None else moved)
+    return found
+
+
+def _field(source: str, kind: ColumnKind) -> tuple[str, Any, Any]:
+    return (source, _READ_AS[kind], _ABSENT if kind is ColumnKind.JSON else None)
+
+
+def _parsed(cell: bytes | msgspec.Raw) -> Any:
+    return _DECODE(cell) if bytes(cell) else None
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else _ENCODE(value).decode()
+
+
+_ABSENT: Final = msgspec.Raw()
+_DECODE: Final[Callable[[bytes | msgspec.Raw], Any]] = msgspec.json.Decoder().decode
+_ENCODE: Final[Callable[[Any], bytes]] = msgspec.json.Encoder(order="sorted").encode
+_INTEGER: Final = Annotated[int, msgspec.Meta(ge=INTEGER_MIN + 1, le=INTEGER_MAX)]
+_SECONDS: Final = Annotated[int, msgspec.Meta(ge=-TIMESTAMP_SECONDS_MAX, le=TIMESTAMP_SECONDS_MAX)]
+_READ_AS: Final[Mapping[ColumnKind, Any]] = {
+    ColumnKind.STRING: str | None,
+    ColumnKind.DECIMAL: str | None,
+    ColumnKind.REFERENCE: str | None,
+    ColumnKind.BOOLEAN: bool | None,
+    ColumnKind.INTEGER: _INTEGER | None,
+    ColumnKind.TIMESTAMP: _SECONDS | None,
+    ColumnKind.FLOAT: float | None,
+    ColumnKind.JSON: msgspec.Raw,
+}

@@ -1,0 +1,56 @@
+"""What one inbox record says: one object, as Stripe showed it at one moment."""
+
+from typing import Final
+
+import msgspec
+
+from schemas.inbox import Evidence, Kind, Source
+from schemas.meta import Operation
+
+DELETED_BUT_LIVES: Final = frozenset({"customer.subscription.deleted"})
+"""Event types that end in `.deleted` though the object still exists (with another status)."""
+
+
+class Observation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One object, as Stripe showed it at one moment.
+
+    A `msgspec.Struct` and not a dataclass: thousands are alive at a time, and neither making them
+    nor the garbage collector's walk over them may cost what the rest of the work costs.
+
+    Attributes:
+        object_name: Stripe's name of the object's type, `checkout.session`.
+        key: the record key.
+        second: Stripe's second: an event's `created`, or the second in which a snapshot was read.
+        operation: what it claims; `SNAPSHOT` for a snapshot, `DELETED` for an object that is gone.
+        event_id, event_type: empty unless it is an event.
+        previous: an event's `previous_attributes` as JSON; empty if there are none.
+        body: the object's JSON as Stripe sent it.
+        received_at: microseconds since 1970 UTC.
+        partition, offset: where it stands in the inbox.
+    """
+
+    kind: Kind
+    source: Source
+    evidence: Evidence | None
+    object_name: str
+    key: str
+    account_id: str
+    second: int
+    operation: Operation
+    event_id: str
+    event_type: str
+    api_version: str | None
+    previous: bytes
+    body: bytes
+    received_at: int
+    partition: int
+    offset: int
+
+
+def operation_of(event_type: str) -> Operation:
+    """What an event of this type claims to have happened to its object."""
+    if event_type.endswith(".created"):
+        return Operation.CREATED
+    if event_type.endswith(".deleted") and event_type not in DELETED_BUT_LIVES:
+        return Operation.DELETED
+    return Operation.UPDATED

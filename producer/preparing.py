@@ -1,0 +1,217 @@
+"""A batch of inbox records made ready to be decided upon: read, normalised, encoded and hashed."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from producer.errors import Unreadable
+from producer.memory import entry_name
+from producer.normalise import Cells, Normaliser, NotAnObject
+from producer.observation import Observation
+from producer.order import DropReason, Entry, dropped_at_sight
+from producer.reading import InboxRecord, ObservationReader
+from producer.record import HalfCodec, hash_of
+from schemas.errors import BadRecord
+from schemas.inbox import Kind
+from schemas.meta import Operation
+from schemas.objects import Catalogue, ObjectType
+
+STUB_FIELDS_MAX: Final = 4
+"""`id`, `object`, `deleted` and one more: a delete that does not show the object."""
+
+
+class Candidate(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """An observation that may be published.
+
+    Attributes:
+        name: of the object in the memory.
+        half: the object's half of the record.
+        body_hash: of the half.
+        stub: whether the body shows no more than that the object is gone.
+    """
+
+    observation: Observation
+    name: str
+    table: str
+    half: bytes
+    body_hash: bytes
+    stub: bool
+
+
+class DeadRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """An inbox record that cannot be published, and the constant word that says why."""
+
+    record: InboxRecord
+    reason: str
+
+
+class Prepared(msgspec.Struct, frozen=True, kw_only=True):
+    """A batch, ready to be decided upon.
+
+    Attributes:
+        candidates: in the order of the inbox.
+        entries: what the memory knew of their objects, by name.
+        next_offsets: partition -> where to read on after this batch.
+        received_at: of the batch's last record, microseconds; 0 if unknown.
+    """
+
+    candidates: list[Candidate]
+    dead: list[DeadRecord]
+    dropped: Counter[DropReason]
+    entries: dict[str, Entry]
+    next_offsets: dict[int, int]
+    records: int
+    received_at: int
+
+
+class TypeTools:
+    """What is needed to make records of one object type."""
+
+    def __init__(self, object_type: ObjectType) -> None:
+        self.object_type = object_type
+        self.normaliser = Normaliser(object_type)
+        self.half_codec = HalfCodec(object_type)
+
+
+class Preparer:
+    """Prepares batches; keeps the tools of each object type it meets."""
+
+    def __init__(self, *, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self._reader = ObservationReader(catalogue=catalogue)
+        self._tools: dict[str, TypeTools] = {}
+
+    def tools(self, object_name: str) -> TypeTools:
+        """The tools of an object type."""
+        found = self._tools.get(object_name)
+        if found is None:
+            found = self._tools[object_name] = TypeTools(self._catalogue.get(object_name))
+        return found
+
+    def prepare(
+        self,
+        records: Sequence[InboxRecord],
+        entries_of: Callable[[Mapping[int, Iterable[str]]], dict[str, Entry]],
+    ) -> Prepared:
+        """Everything about a batch that does not depend on the batch before it.
+
+        Args:
+            records: in the order of the inbox.
+            entries_of: partition -> names of objects -> their entries. What they say may be
+                older than the last commit: what is dropped by an old entry, a new one drops too.
+        """
+        dead: list[DeadRecord] = []
+        dropped: Counter[DropReason] = Counter()
+        named = self._named(records, dead, dropped)
+        names: dict[int, list[str]] = defaultdict(list)
+        for name, observation in named:
+            names[observation.partition].append(name)
+        entries = entries_of(names)
+        wanted = []
+        for name, observation in named:
+            reason = dropped_at_sight(entries.get(name), observation)
+            if reason is None:
+                wanted.append((name, observation))
+            else:
+                dropped[reason] += 1
+        by_place = {(record.partition, record.offset): record for record in records}
+        return Prepared(
+            candidates=self._candidates(wanted, by_place, dead),
+            dead=dead,
+            dropped=dropped,
+            entries=entries,
+            next_offsets={record.partition: record.next_offset for record in records},
+            records=len(records),
+            received_at=named[-1][1].received_at if named else 0,
+        )
+
+    def candidate(self, record: InboxRecord) -> Candidate | None:
+        """One inbox record that was read again; none if it cannot be a candidate."""
+        found = self.prepare([record], lambda _names: {}).candidates
+        return found[0] if found else None
+
+    def _named(
+        self,
+        records: Sequence[InboxRecord],
+        dead: list[DeadRecord],
+        dropped: Counter[DropReason],
+    ) -> list[tuple[str, Observation]]:
+        found = []
+        for record in records:
+            try:
+                observation = self._reader.read(record)
+            except Unreadable as error:
+                dead.append(DeadRecord(record=record, reason=error.reason))
+                continue
+            if observation is None:
+                dropped[DropReason.NOT_STORED_OBJECT] += 1
+                continue
+            table = self.tools(observation.object_name).object_type.table
+            found.append((entry_name(table, observation.key), observation))
+        return found
+
+    def _candidates(
+        self,
+        wanted: Sequence[tuple[str, Observation]],
+        records: Mapping[tuple[int, int], InboxRecord],
+        dead: list[DeadRecord],
+    ) -> list[Candidate]:
+        """The candidates, encoded type by type, in the order of `wanted`."""
+        groups: dict[str, list[int]] = defaultdict(list)
+        for at, (_, observation) in enumerate(wanted):
+            groups[observation.object_name].append(at)
+        found: dict[int, Candidate] = {}
+        for object_name, places in groups.items():
+            tools = self.tools(object_name)
+            cells: dict[int, Cells] = {}
+            for at in places:
+                observation = wanted[at][1]
+                try:
+                    cells[at] = tools.normaliser.read(observation.body)
+                except NotAnObject:
+                    record = records[observation.partition, observation.offset]
+                    dead.append(DeadRecord(record=record, reason="bad_body"))
+            encoded = _encoded(tools, list(cells.values()))
+            for (at, row), half in zip(cells.items(), encoded, strict=True):
+                name, observation = wanted[at]
+                if half is None:
+                    record = records[observation.partition, observation.offset]
+                    dead.append(DeadRecord(record=record, reason="bad_record"))
+                    continue
+                found[at] = Candidate(
+                    observation=observation,
+                    name=name,
+                    table=tools.object_type.table,
+                    half=half,
+                    body_hash=hash_of(half),
+                    stub=_is_stub(observation, row),
+                )
+        return [found[at] for at in sorted(found)]
+
+
+def _encoded(tools: TypeTools, rows: Sequence[Cells]) -> list[bytes | None]:
+    """The halves of the rows; none for one that does not fit, however it is tried."""
+    if not rows:
+        return []
+    try:
+        return list(tools.half_codec.encode(tools.normaliser.columns(rows), len(rows)))
+    except BadRecord:
+        if len(rows) == 1:
+            return [None]
+    middle = len(rows) // 2
+    return _encoded(tools, rows[:middle]) + _encoded(tools, rows[middle:])
+
+
+def _is_stub(observation: Observation, cells: Cells) -> bool:
+    """Whether a delete shows too little of the object to stand for its last known body."""
+    if observation.operation is not Operation.DELETED:
+        return False
+    if observation.kind is Kind.GONE:
+        return True
+    return sum(1 for cell in cells if _shows(cell)) <= STUB_FIELDS_MAX
+
+
+def _shows(cell: object) -> bool:
+    return cell is not None and not (isinstance(cell, msgspec.Raw) and not bytes(cell))

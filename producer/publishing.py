@@ -1,0 +1,132 @@
+"""Puts a batch's changes into a transaction, and knows afterwards where each record stands."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from producer.kafka_relay_producer import TransactionalProducer
+from producer.memory import Progress
+from producer.order import Entry
+from producer.preparing import Preparer
+from producer.record import Change, ChangeCodec, headers_of
+from schemas.codec import frame
+from schemas.registry import Registry
+from schemas.topics import Names
+
+MICROS_PER_MILLISECOND = 1_000
+
+
+class Published:
+    """Where the records of one transaction went; complete once it is committed."""
+
+    def __init__(self) -> None:
+        self._places: dict[tuple[str, int], list[Change]] = defaultdict(list)
+        self._last_offsets: dict[tuple[str, int], int] = {}
+
+    def add(self, topic: str, change: Change) -> None:
+        """One more record, in the order of production."""
+        self._places[topic, change.observation.partition].append(change)
+
+    def note(self, topic: str, partition: int) -> Callable[[int], None]:
+        """What to call with the offset of the partition's last record."""
+
+        def arrived(offset: int) -> None:
+            self._last_offsets[topic, partition] = offset
+
+        return arrived
+
+    def is_last(self, topic: str, change: Change) -> bool:
+        """Whether the change is the last one of its partition."""
+        return self._places[topic, change.observation.partition][-1] is change
+
+    def remembered(
+        self, topic_id: Callable[[str], str]
+    ) -> Iterator[tuple[int, list[tuple[str, Entry, int]], dict[str, Progress]]]:
+        """Of each partition: entries with their record's offset, and how far topics went.
+
+        A partition's records of one transaction stand one after the other, since nobody else
+        writes there: the last offset tells all of them.
+        """
+        found: dict[int, tuple[list[tuple[str, Entry, int]], dict[str, Progress]]] = {}
+        for (topic, partition), changes in self._places.items():
+            last = self._last_offsets[topic, partition]
+            entries, progress = found.setdefault(partition, ([], {}))
+            first = last - len(changes) + 1
+            entries += [
+                (change.name, change.entry, offset)
+                for offset, change in enumerate(changes, start=first)
+            ]
+            progress[topic] = Progress(topic_id=topic_id(topic), next_offset=last + 1)
+        for partition, (entries, progress) in found.items():
+            yield partition, entries, progress
+
+
+class Publisher:
+    """Makes records of changes; registers schemas and makes topics as types are first seen."""
+
+    def __init__(
+        self,
+        *,
+        names: Names,
+        registry: Registry,
+        ensure_objects: Callable[[Iterable[str]], object],
+        preparer: Preparer,
+    ) -> None:
+        self._names = names
+        self._registry = registry
+        self._ensure_objects = ensure_objects
+        self._preparer = preparer
+        self._schema_ids: dict[str, int] = {}
+        self._change_codec: ChangeCodec | None = None
+
+    def values(self, changes: Sequence[Change]) -> list[bytes]:
+        """The value of each change's record.
+
+        Raises:
+            RegistryUnreachable, KafkaUnreachable: try again later.
+            SchemaRefused, TopicRefused, PartitionCountDiffers: cannot go on.
+        """
+        if not changes:
+            return []
+        if self._change_codec is None:
+            name = changes[0].observation.object_name
+            self._change_codec = ChangeCodec(self._preparer.tools(name).object_type)
+        return [
+            frame(self._schema_id(change), change.half + half)
+            for change, half in zip(changes, self._change_codec.encode(changes), strict=True)
+        ]
+
+    def put(
+        self, producer: TransactionalProducer, changes: Sequence[Change], values: Sequence[bytes]
+    ) -> Published:
+        """Hand the records to the open transaction.
+
+        Raises:
+            UnknownOutcome: one is not taken.
+        """
+        published = Published()
+        topics = [self._names.object_topic(change.table) for change in changes]
+        for topic, change in zip(topics, changes, strict=True):
+            published.add(topic, change)
+        for topic, change, value in zip(topics, changes, values, strict=True):
+            partition = change.observation.partition
+            producer.put(
+                topic,
+                # The inbox's partition, never computed anew: so an object has one writer.
+                partition,
+                change.observation.key.encode(),
+                value,
+                headers_of(change.entry),
+                change.entry.event_at // MICROS_PER_MILLISECOND,
+                published.note(topic, partition) if published.is_last(topic, change) else None,
+            )
+        return published
+
+    def _schema_id(self, change: Change) -> int:
+        found = self._schema_ids.get(change.table)
+        if found is None:
+            object_type = self._preparer.tools(change.observation.object_name).object_type
+            self._ensure_objects([object_type.name])
+            subject = self._names.subject(self._names.object_topic(object_type.name))
+            found = self._registry.register(subject, object_type.schema)
+            self._schema_ids[change.table] = found
+        return found

@@ -1,0 +1,161 @@
+"""From an inbox record to an observation: what it is about, and when Stripe said so."""
+
+from typing import Any, Final
+
+import msgspec
+
+from producer.errors import Unreadable
+from producer.observation import Observation, operation_of
+from schemas.inbox import Envelope, Kind
+from schemas.meta import Operation
+from schemas.objects import Catalogue, ObjectType, StrangeObjectName, record_key
+
+SECOND_MAX: Final = 2**40
+"""Far beyond any date; keeps microseconds within 64 bits."""
+
+
+class InboxRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One record of the inbox, as it stands there."""
+
+    key: bytes
+    value: bytes
+    headers: list[tuple[str, bytes]]
+    partition: int
+    offset: int
+
+    @property
+    def next_offset(self) -> int:
+        """Where to read on."""
+        return self.offset + 1
+
+
+class ObservationReader:
+    """Reads inbox records; knows the object types."""
+
+    def __init__(self, *, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self._event = msgspec.json.Decoder(_Event)
+        self._head = msgspec.json.Decoder(_Head)
+
+    def read(self, record: InboxRecord) -> Observation | None:
+        """What the record says; none if it is about something that is no stored object.
+
+        Raises:
+            Unreadable: it is no event and no object; the reason is a constant word.
+        """
+        try:
+            envelope = Envelope.from_headers(record.headers)
+            key = record.key.decode()
+        except (ValueError, UnicodeDecodeError) as error:
+            raise Unreadable("bad_envelope") from error
+        try:
+            if envelope.kind is Kind.EVENT:
+                return self._of_event(record, envelope, key)
+            return self._of_object(record, envelope, key)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise Unreadable("bad_json") from error
+        except StrangeObjectName as error:
+            raise Unreadable("bad_object_name") from error
+
+    def _of_event(self, record: InboxRecord, envelope: Envelope, key: str) -> Observation | None:
+        event = self._event.decode(record.value)
+        body = bytes(event.data.object)
+        head = self._head.decode(body)
+        if not head.object or not 0 < event.created < SECOND_MAX:
+            raise Unreadable("bad_event")
+        account_id = event.account or envelope.account_id
+        if not self._is_stored(head, body, key, account_id):
+            return None
+        previous = bytes(event.data.previous_attributes)
+        return Observation(
+            kind=Kind.EVENT,
+            source=envelope.source,
+            evidence=None,
+            object_name=head.object,
+            key=key,
+            account_id=account_id,
+            second=event.created,
+            operation=operation_of(event.type),
+            event_id=event.id,
+            event_type=event.type,
+            api_version=event.api_version,
+            previous=b"" if previous in _NOTHING else previous,
+            body=body,
+            received_at=envelope.received_at,
+            partition=record.partition,
+            offset=record.offset,
+        )
+
+    def _of_object(self, record: InboxRecord, envelope: Envelope, key: str) -> Observation | None:
+        head = self._head.decode(record.value)
+        if not head.object or not 0 < envelope.observed_second < SECOND_MAX:
+            raise Unreadable("bad_snapshot")
+        gone = envelope.kind is Kind.GONE or head.deleted is True
+        if gone:
+            # What is gone shows no more than its id; its key is the word of whoever asked.
+            stored = self._catalogue.get(head.object).key_rule is not None
+        else:
+            stored = self._is_stored(head, record.value, key, envelope.account_id)
+        if not stored:
+            return None
+        return Observation(
+            kind=Kind.GONE if gone else Kind.SNAPSHOT,
+            source=envelope.source,
+            evidence=envelope.evidence,
+            object_name=head.object,
+            key=key,
+            account_id=envelope.account_id,
+            second=envelope.observed_second,
+            operation=Operation.DELETED if gone else Operation.SNAPSHOT,
+            event_id="",
+            event_type="",
+            api_version=None,
+            previous=b"",
+            body=record.value,
+            received_at=envelope.received_at,
+            partition=record.partition,
+            offset=record.offset,
+        )
+
+    def _is_stored(self, head: "_Head", body: bytes, key: str, account_id: str) -> bool:
+        object_type = self._catalogue.get(head.object)
+        expected = self._key(object_type, head, body, account_id)
+        if expected is not None and expected != key:
+            # On another partition than its object's other changes it could not be put in order.
+            raise Unreadable("bad_key")
+        return expected is not None
+
+    def _key(
+        self, object_type: ObjectType, head: "_Head", body: bytes, account_id: str
+    ) -> str | None:
+        rule = object_type.key_rule
+        if rule is None:
+            return None
+        if rule.fields == ("id",):
+            if not isinstance(head.id, str) or not head.id:
+                return None
+            return f"{account_id}/{head.id}" if account_id else head.id
+        return record_key(object_type, msgspec.json.decode(body), account_id)
+
+
+class _Data(msgspec.Struct, gc=False):
+    object: msgspec.Raw
+    previous_attributes: msgspec.Raw = msgspec.Raw()
+
+
+class _Event(msgspec.Struct, gc=False):
+    id: str
+    type: str
+    created: int
+    data: _Data
+    api_version: str | None = None
+    account: str | None = None
+
+
+class _Head(msgspec.Struct, gc=False):
+    id: Any = None
+    deleted: Any = None
+    object: str = ""
+
+
+_NOTHING: Final = frozenset({b"", b"null", b"{}"})

@@ -1,0 +1,172 @@
+"""Fetches objects again that only Stripe can put in order, on threads of its own."""
+
+import heapq
+import random
+import threading
+from collections import deque
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from producer.errors import StripeRefused, StripeUnreachable
+from producer.stripe_api import Retrieved
+from runtime.clock import Clock
+from runtime.retry import Backoff
+
+THREADS: Final = 4
+WAIT_SECONDS_MAX: Final = 2.0
+"""Stripe's clock is asked for again after so long at most, for a simulated one may be moved."""
+WAIT_SECONDS_MIN: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """An object to be fetched.
+
+    Attributes:
+        name: of the object in the memory.
+        key: the record key.
+        path: its address in Stripe's API.
+        object_id: Stripe's id.
+        after_second: what is fetched must be read in a later second of Stripe's clock.
+    """
+
+    name: str
+    key: str
+    object_name: str
+    path: str
+    object_id: str
+    account_id: str
+    partition: int
+    after_second: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """What came of a wish.
+
+    Attributes:
+        retrieved: none if Stripe refuses to show the object.
+        refusal: a constant word; empty if it was fetched.
+    """
+
+    wish: Wish
+    retrieved: Retrieved | None
+    refusal: str = ""
+
+
+class Retrieve(Protocol):
+    """How an object is fetched; `StripeApi` does it."""
+
+    def retrieve(
+        self, *, path: str, object_name: str, object_id: str, account_id: str
+    ) -> Retrieved:
+        """The object at an address of the API, as it is now.
+
+        Raises:
+            StripeUnreachable: ask again later.
+            StripeRefused: asking again changes nothing.
+        """
+        ...
+
+
+class Refetcher:
+    """Fulfils wishes in the background, for as long as an outage of Stripe may last.
+
+    Args:
+        per_second_max: requests to Stripe; the rest of Stripe's limit is for others.
+    """
+
+    def __init__(self, *, api: Retrieve, clock: Clock, per_second_max: float) -> None:
+        self._api = api
+        self._clock = clock
+        self._pause_seconds = 1 / per_second_max
+        self._backoff = Backoff(first_seconds=0.5, factor=2.0, pause_seconds_max=30.0)
+        self._changed = threading.Condition()
+        self._due: list[tuple[float, int, int, Wish]] = []
+        self._numbered = 0
+        self._next_request = 0.0
+        self._done: deque[Fetched] = deque()
+        self._stopped = False
+        self._threads = [
+            threading.Thread(target=self._work, name=f"refetch-{number}", daemon=True)
+            for number in range(THREADS)
+        ]
+
+    def start(self) -> None:
+        """Begin to work."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """End; wishes that are left are forgotten."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+
+    def ask(self, wish: Wish) -> None:
+        """Fulfil a wish as soon as may be."""
+        self._put(wish, seconds=0.0, attempt=1)
+
+    def done(self) -> list[Fetched]:
+        """What came of wishes since the last call."""
+        found = []
+        while self._done:
+            found.append(self._done.popleft())
+        return found
+
+    def forget(self) -> None:
+        """Drop all wishes that wait; those under way may still come back."""
+        with self._changed:
+            self._due.clear()
+
+    def _put(self, wish: Wish, *, seconds: float, attempt: int) -> None:
+        with self._changed:
+            self._numbered += 1
+            due = self._clock.monotonic_seconds() + seconds
+            heapq.heappush(self._due, (due, self._numbered, attempt, wish))
+            self._changed.notify()
+
+    def _work(self) -> None:
+        while True:
+            taken = self._taken()
+            if taken is None:
+                return
+            self._fulfil(*taken)
+
+    def _taken(self) -> tuple[Wish, int] | None:
+        """The next wish that is due, at the pace that is allowed; none when stopped."""
+        with self._changed:
+            while not self._stopped:
+                now = self._clock.monotonic_seconds()
+                due = max(self._due[0][0], self._next_request) if self._due else None
+                if due is not None and due <= now:
+                    _, _, attempt, wish = heapq.heappop(self._due)
+                    self._next_request = now + self._pause_seconds
+                    return wish, attempt
+                self._changed.wait(None if due is None else due - now)
+        return None
+
+    def _fulfil(self, wish: Wish, attempt: int) -> None:
+        try:
+            retrieved = self._api.retrieve(
+                path=wish.path,
+                object_name=wish.object_name,
+                object_id=wish.object_id,
+                account_id=wish.account_id,
+            )
+        except StripeUnreachable:
+            seconds = self._backoff.pause_seconds(
+                attempt=attempt,
+                jitter=random.random(),  # noqa: S311 - spreads requests, hides nothing
+            )
+            self._put(wish, seconds=seconds, attempt=attempt + 1)
+        except StripeRefused as error:
+            self._done.append(Fetched(wish=wish, retrieved=None, refusal=error.reason))
+        else:
+            missing = wish.after_second + 1 - retrieved.observed_second
+            if missing > 0:
+                # Stripe's clock has not left the second: what was read may be older.
+                seconds = min(max(missing, WAIT_SECONDS_MIN), WAIT_SECONDS_MAX)
+                self._put(wish, seconds=seconds, attempt=1)
+            else:
+                self._done.append(Fetched(wish=wish, retrieved=retrieved))

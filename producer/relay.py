@@ -1,0 +1,362 @@
+"""The relay's loop: inbox in, object topics out, one transaction after the other.
+
+While one transaction is being committed the next batch is read and prepared; nothing is decided
+before the outcome is known. All that can go wrong has one way out: what was read is forgotten, and
+the partitions are taken over again from their committed offsets.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Final
+
+import msgspec
+
+from producer.deciding import Decider, Outcome, with_event
+from producer.errors import Interrupted, KafkaUnreachable, PartitionsMoved, UnknownOutcome
+from producer.kafka_relay_consumer import InboxConsumer
+from producer.kafka_relay_producer import TransactionalProducer
+from producer.order import DropReason, Entry
+from producer.preparing import Candidate, Prepared, Preparer
+from producer.publishing import Published, Publisher
+from producer.reading import InboxRecord
+from producer.relay_meters import RelayMeters
+from producer.relay_partitions import Partitions
+from producer.tie_desk import Answers, TieDesk
+from producer.wishes import fetched_record
+from runtime import logs
+from runtime.clock import Clock
+from runtime.health import Health
+from runtime.retry import Backoff
+from runtime.stop import Stop
+from schemas.dead_letters import DeadLetter
+from schemas.errors import RegistryUnreachable
+from schemas.topics import Names
+
+IDLE_WAIT_SECONDS: Final = 0.5
+BUSY_WAIT_SECONDS: Final = 0.05
+RECOVERY_POLL_SECONDS: Final = 0.1
+WAITING_TIES_MAX: Final = 1_000
+
+Rows = dict[str, tuple[Entry, int]]
+"""Entries that were just committed, with the offset of their record, by name."""
+
+
+class InFlight(msgspec.Struct, frozen=True, kw_only=True):
+    """A transaction that is being committed."""
+
+    committed: Future[None]
+    published: Published
+    prepared: Prepared | None
+    outcome: Outcome
+    started: float
+
+
+class Relay:
+    """One relay instance; `run` is its life.
+
+    Args:
+        make_producer: a new transactional producer, not started yet.
+        batch_records_max: inbox records in one transaction.
+        linger_seconds: how long a batch waits for more after its first record.
+    """
+
+    def __init__(
+        self,
+        *,
+        names: Names,
+        consumer: InboxConsumer,
+        make_producer: Callable[[], TransactionalProducer],
+        preparer: Preparer,
+        decider: Decider,
+        publisher: Publisher,
+        partitions: Partitions,
+        ties: TieDesk,
+        batch_records_max: int,
+        linger_seconds: float,
+        clock: Clock,
+        health: Health,
+        meters: RelayMeters,
+    ) -> None:
+        self._names = names
+        self._consumer = consumer
+        self._make_producer = make_producer
+        self._preparer = preparer
+        self._decider = decider
+        self._publisher = publisher
+        self._partitions = partitions
+        self._ties = ties
+        self._batch_records_max = batch_records_max
+        self._linger_seconds = linger_seconds
+        self._clock = clock
+        self._health = health
+        self._meters = meters
+        self._log = logs.logger("relay")
+        self._committer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit")
+        self._backoff = Backoff(first_seconds=0.1, factor=2.0, pause_seconds_max=5.0)
+        self._producer: TransactionalProducer | None = None
+        self._in_flight: InFlight | None = None
+        self._taken_generation = -1
+        self._positions: dict[int, int] = {}
+        self._failures = 0
+
+    def run(self, stop: Stop) -> None:
+        """Relay until the stop is requested.
+
+        Raises:
+            ForeignRecord, SchemaRefused, TopicRefused, PartitionCountDiffers: it cannot go on.
+        """
+        self._consumer.subscribe()
+        try:
+            while not stop.requested:
+                try:
+                    self._round(stop)
+                except (Interrupted, KafkaUnreachable, RegistryUnreachable) as error:
+                    self._recover(error, stop)
+        finally:
+            self._end()
+
+    def _round(self, stop: Stop) -> None:
+        """Read a batch, and publish it once the batch before it is committed."""
+        self._health.beat()
+        if self._consumer.generation != self._taken_generation:
+            self._take_over(stop)
+        records = self._read()
+        if self._consumer.generation != self._taken_generation:
+            raise PartitionsMoved("the partitions were given out anew")
+        prepared = self._prepare(records)
+        committed = self._finish()
+        answers = self._ties.answers()
+        if prepared is not None or answers.snapshots or answers.by_arrival:
+            self._transact(prepared, committed, answers)
+
+    def _read(self) -> list[InboxRecord]:
+        busy = self._in_flight is not None or len(self._ties) > 0
+        wait_seconds = BUSY_WAIT_SECONDS if busy else IDLE_WAIT_SECONDS
+        if len(self._ties) >= WAITING_TIES_MAX:
+            self._consumer.pause()
+            self._consumer.first(wait_seconds=wait_seconds)
+            self._consumer.resume()
+            return []
+        records = self._consumer.first(wait_seconds=wait_seconds)
+        if records:
+            records += self._consumer.more(
+                records_max=self._batch_records_max - len(records),
+                linger_seconds=self._linger_seconds,
+            )
+        return records
+
+    def _prepare(self, records: list[InboxRecord]) -> Prepared | None:
+        if not records:
+            return None
+        return self._preparer.prepare(records, self._partitions.entries)
+
+    def _transact(self, prepared: Prepared | None, committed: Rows, answers: Answers) -> None:
+        """Decide upon a batch and hand it to Kafka; the commit goes on in the background."""
+        assert self._producer is not None
+        outcome = self._decide(prepared, committed, answers)
+        values = self._publisher.values(outcome.changes)
+        started = self._clock.monotonic_seconds()
+        self._producer.begin()
+        published = self._publisher.put(self._producer, outcome.changes, values)
+        self._put_aside(self._producer, prepared, answers)
+        touched = {candidate.observation.partition for candidate in answers.settled}
+        touched |= {candidate.observation.partition for candidate in answers.by_arrival}
+        if prepared is not None:
+            self._positions |= prepared.next_offsets
+            touched |= prepared.next_offsets.keys()
+        next_offsets = self._ties.bounded(
+            {partition: self._positions[partition] for partition in touched}
+        )
+        self._in_flight = InFlight(
+            committed=self._committer.submit(
+                self._producer.commit,
+                self._names.inbox,
+                next_offsets,
+                self._consumer.group_metadata(),
+            ),
+            published=published,
+            prepared=prepared,
+            outcome=outcome,
+            started=started,
+        )
+
+    def _decide(self, prepared: Prepared | None, committed: Rows, answers: Answers) -> Outcome:
+        candidates = prepared.candidates if prepared is not None else []
+        entries = dict(prepared.entries) if prepared is not None else {}
+        waited = [*answers.settled, *answers.by_arrival]
+        entries |= self._entries_of(waited)
+        for name in {candidate.name for candidate in (*candidates, *waited)} & committed.keys():
+            entry, record_offset = committed[name]
+            entries[name] = msgspec.structs.replace(entry, record_offset=record_offset)
+        outcome = self._decider.decide(candidates, entries)
+        by_arrival = [*answers.by_arrival, *self._ties.take_in(outcome.to_fetch)]
+        if by_arrival:
+            more = self._entries_of(by_arrival)
+            self._decider.by_arrival(by_arrival, more | entries, outcome)
+        for candidate in answers.settled:
+            _learn(
+                candidate,
+                outcome.entries.get(candidate.name, entries.get(candidate.name)),
+                outcome,
+            )
+        return outcome
+
+    def _entries_of(self, candidates: list[Candidate]) -> dict[str, Entry]:
+        names: dict[int, list[str]] = {}
+        for candidate in candidates:
+            names.setdefault(candidate.observation.partition, []).append(candidate.name)
+        return self._partitions.entries(names) if names else {}
+
+    def _put_aside(
+        self, producer: TransactionalProducer, prepared: Prepared | None, answers: Answers
+    ) -> None:
+        """Put into the transaction what is no change: dead letters, and what was fetched."""
+        now = self._clock.utc_micros()
+        for dead in prepared.dead if prepared is not None else ():
+            letter = DeadLetter(
+                service="relay",
+                topic=self._names.inbox,
+                partition=dead.record.partition,
+                offset=dead.record.offset,
+                reason=dead.reason,
+                at=now,
+            )
+            producer.put(
+                self._names.dead_letters,
+                -1,
+                dead.record.key,
+                dead.record.value,
+                letter.headers(dead.record.headers),
+            )
+        for fetched in answers.snapshots:
+            key, value, headers = fetched_record(fetched, received_at=now)
+            producer.put(self._names.inbox, fetched.wish.partition, key, value, headers)
+
+    def _finish(self) -> Rows:
+        """Wait for the transaction under way, and remember what it published.
+
+        Raises:
+            NotCommitted, UnknownOutcome: it did not get through.
+            KafkaUnreachable: it did, but a topic's id is not known.
+        """
+        in_flight = self._in_flight
+        if in_flight is None:
+            return {}
+        self._in_flight = None
+        in_flight.committed.result()
+        self._failures = 0
+        committed: Rows = {}
+        for partition, entries, progress in in_flight.published.remembered(
+            self._partitions.topic_id
+        ):
+            self._partitions.remember(partition, entries, progress)
+            for name, entry, record_offset in entries:
+                committed[name] = (entry, record_offset)
+        for name, (partition, entry) in in_flight.outcome.learnt.items():
+            record_offset = committed[name][1] if name in committed else entry.record_offset
+            committed[name] = (entry, record_offset)
+            self._partitions.remember(partition, [(name, entry, record_offset)], {})
+        self._meters.committed(
+            in_flight.prepared,
+            in_flight.outcome,
+            seconds=self._clock.monotonic_seconds() - in_flight.started,
+            now=self._clock.utc_micros(),
+        )
+        self._meters.lag(
+            {
+                partition: self._consumer.high_watermark(partition) - position
+                for partition, position in self._positions.items()
+            }
+        )
+        return committed
+
+    def _take_over(self, stop: Stop) -> None:
+        """Make the partitions that the group gave us ours, before anything is read of them.
+
+        In this order: the committed offsets, for which Kafka waits until no transaction over
+        them is open; then the object topics up to their ends as they are now; then the inbox.
+        """
+        self._forget()
+        generation, owned = self._consumer.generation, self._consumer.owned
+
+        def alive() -> None:
+            self._health.beat()
+            self._consumer.first(wait_seconds=0)
+            if stop.requested or self._consumer.generation != generation:
+                raise PartitionsMoved("taking over was interrupted")
+
+        if owned and self._producer is None:
+            producer = self._make_producer()
+            producer.start()
+            self._producer = producer
+        committed = self._consumer.committed(owned) if owned else {}
+        restored = self._partitions.take_over(
+            owned, cluster_id=self._consumer.cluster_id(), alive=alive
+        )
+        if owned:
+            self._consumer.read_from(committed)
+        self._positions = {}
+        self._taken_generation = generation
+        if generation:
+            # Without partitions too: it stands by for a relay that leaves.
+            self._health.mark_ready()
+            self._log.info("partitions taken over", partitions=list(owned), restored=restored)
+
+    def _recover(self, error: Exception, stop: Stop) -> None:
+        """Forget what was read, keep the place in the group, and pause before another try."""
+        self._failures += 1
+        moved = isinstance(error, PartitionsMoved)
+        if not moved:
+            self._log.warning(
+                "relay interrupted",
+                error=type(error).__name__,
+                reason=str(error),
+                attempt=self._failures,
+            )
+            self._health.mark_unready(f"{type(error).__name__}: {error}")
+        self._forget()
+        if isinstance(error, UnknownOutcome):
+            self._discard_producer()
+        self._taken_generation = -1
+        if self._consumer.owned:
+            self._consumer.read_nothing()
+        if moved:
+            return
+        pause_seconds = self._backoff.pause_seconds(attempt=self._failures, jitter=0.0)
+        until = self._clock.monotonic_seconds() + pause_seconds
+        while not stop.requested and self._clock.monotonic_seconds() < until:
+            self._health.beat()
+            self._consumer.first(wait_seconds=RECOVERY_POLL_SECONDS)
+
+    def _forget(self) -> None:
+        """Let go of everything that is not committed; what is under way may end as it will."""
+        in_flight, self._in_flight = self._in_flight, None
+        if in_flight is not None and isinstance(in_flight.committed.exception(), UnknownOutcome):
+            self._discard_producer()
+        self._ties.forget()
+        self._decider.forget()
+
+    def _discard_producer(self) -> None:
+        if self._producer is not None:
+            self._producer.discard()
+            self._producer = None
+
+    def _end(self) -> None:
+        try:
+            self._finish()
+        except (Interrupted, KafkaUnreachable) as error:
+            # Whoever takes over reads the same records again.
+            self._log.info("last batch left to others", error=type(error).__name__)
+        self._committer.shutdown()
+        self._consumer.close()
+        self._partitions.close()
+
+
+def _learn(candidate: Candidate, entry: Entry | None, outcome: Outcome) -> None:
+    """The fetched state stands for this event: should it come again, it is a duplicate."""
+    observation = candidate.observation
+    outcome.dropped[DropReason.SETTLED] += 1
+    if entry is not None and entry.second == observation.second and not entry.of_snapshot:
+        found = with_event(entry, observation.event_id)
+        outcome.entries[candidate.name] = found
+        outcome.learnt[candidate.name] = (observation.partition, found)

@@ -1,0 +1,58 @@
+"""What the relay counts, once a transaction is committed."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+from producer.deciding import Outcome
+from producer.preparing import Prepared
+from runtime import metrics
+from runtime.clock import MICROS_PER_SECOND
+from runtime.metrics import Meters
+
+
+class RelayMeters:
+    """The relay's share of the metrics."""
+
+    def __init__(self, *, meters: Meters) -> None:
+        self._meters = meters
+
+    def committed(
+        self, prepared: Prepared | None, outcome: Outcome, *, seconds: float, now: int
+    ) -> None:
+        """Count a batch.
+
+        Args:
+            prepared: the batch; none if only fetched objects were handled.
+            outcome: what became of it.
+            seconds: from the first record produced to the commit.
+            now: microseconds since 1970 UTC.
+        """
+        add = self._meters.add
+        self._meters.observe(metrics.RELAY_TRANSACTION_SECONDS, seconds)
+        published = Counter(
+            (change.observation.object_name, change.entry.operation.value)
+            for change in outcome.changes
+        )
+        for (object_name, operation), count in published.items():
+            add(metrics.RELAY_PUBLISHED, count, object=object_name, operation=operation)
+        dropped = outcome.dropped
+        if prepared is not None:
+            dropped = dropped + prepared.dropped
+            add(metrics.RELAY_CONSUMED, prepared.records)
+            self._meters.observe(metrics.RELAY_BATCH_RECORDS, prepared.records)
+            for reason, count in Counter(dead.reason for dead in prepared.dead).items():
+                add(metrics.DEAD_LETTERS, count, service="relay", reason=reason)
+            if prepared.received_at:
+                behind = max(0, now - prepared.received_at) / MICROS_PER_SECOND
+                self._meters.set_to(metrics.RELAY_LAG_SECONDS, behind)
+        for drop_reason, count in dropped.items():
+            add(metrics.RELAY_DROPPED, count, reason=drop_reason.value)
+        if outcome.by_arrival:
+            add(metrics.RELAY_REFETCHED, outcome.by_arrival, outcome="by_arrival")
+
+    def lag(self, records: Mapping[int, int]) -> None:
+        """Show how far the relay is behind in each partition."""
+        for partition, behind in records.items():
+            self._meters.set_to(
+                metrics.RELAY_LAG_RECORDS, max(0, behind), partition=str(partition)
+            )
