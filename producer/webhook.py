@@ -55,11 +55,13 @@ class Webhook:
         livemode: bool | None,
         clock: Clock,
         meters: Meters,
+        body_seconds_max: float = BODY_SECONDS_MAX,
     ) -> None:
         """Closed until `open` is called.
 
         Args:
             livemode: the mode whose events are stored; none stores both.
+            body_seconds_max: how long a sender may take for a body.
         """
         self._inbox = inbox
         self._signature = signature
@@ -67,6 +69,7 @@ class Webhook:
         self._livemode = livemode
         self._clock = clock
         self._meters = meters
+        self._body_seconds_max = body_seconds_max
         self._opened = False
 
     def open(self) -> None:
@@ -92,7 +95,7 @@ class Webhook:
         signature = _checked_head(scope)
         if not self._opened:
             raise RequestRefused(Refusal.NOT_READY)
-        body = await _body(receive)
+        body = await _body(receive, seconds_max=self._body_seconds_max)
         came = self._clock.monotonic_seconds()
         self._signature.verify(body, signature)
         route = self._router.route(body)
@@ -144,12 +147,12 @@ async def _answer(send: Send, answer: Answer) -> None:
     await send(answer.body)
 
 
-async def _body(receive: Receive) -> bytes:
+async def _body(receive: Receive, *, seconds_max: float) -> bytes:
     """The whole body; reading ends at the limit, whatever length was announced."""
     parts: list[bytes] = []
     length, more = 0, True
     try:
-        async with asyncio.timeout(BODY_SECONDS_MAX):
+        async with asyncio.timeout(seconds_max):
             while more:
                 message = await receive()
                 if message["type"] != "http.request":
