@@ -1,6 +1,5 @@
 """The command mounts what is installed, and an operator's error is one message."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,24 +7,7 @@ from pathlib import Path
 import pytest
 
 from stripeline.__main__ import MOUNTED
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def stripeline(
-    *arguments: str, folder: Path, modules: Path = ROOT, **environment: str
-) -> subprocess.CompletedProcess[str]:
-    """Run the command in an empty folder with nothing of the caller's settings."""
-    return subprocess.run(
-        [sys.executable, "-m", "stripeline", *arguments],
-        cwd=folder,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(modules), "COLUMNS": "200"}
-        | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+from tests.stripeline.running import ROOT, stripeline
 
 
 def test_help_lists_every_command_without_importing_one(tmp_path: Path) -> None:
