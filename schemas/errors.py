@@ -5,6 +5,7 @@ SchemaError
 +-- BadRecord             a body, record or batch that does not fit its schema -> dead-letter it
 +-- RegistryUnreachable   the registry gave no answer              -> retry for as long as it takes
 +-- SchemaRefused         the registry answered no                 -> stop; the message says why
+    +-- SchemaUnknown     it has no schema of this id              -> dead-letter the record
 """
 
 
@@ -26,3 +27,7 @@ class RegistryUnreachable(SchemaError):
 
 class SchemaRefused(SchemaError):
     """The schema registry does not take or know the schema; asking again changes nothing."""
+
+
+class SchemaUnknown(SchemaRefused):
+    """The schema registry has no schema of the id that a record names."""

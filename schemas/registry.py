@@ -11,7 +11,7 @@ from urllib.parse import quote
 import httpx
 import orjson
 
-from schemas.errors import RegistryUnreachable, SchemaRefused
+from schemas.errors import RegistryUnreachable, SchemaRefused, SchemaUnknown
 
 COMPATIBILITY: Final = "FULL_TRANSITIVE"
 """Every version reads every other one: a replay of old records never fails."""
@@ -64,7 +64,8 @@ class Registry:
 
         Raises:
             RegistryUnreachable: no answer; ask again later.
-            SchemaRefused: the registry knows no such id, or it is not an Avro record.
+            SchemaUnknown: the registry knows no such id.
+            SchemaRefused: it is not an Avro record, or may not be read.
         """
         known = self._schemas.get(schema_id)
         if known is not None:
