@@ -34,7 +34,13 @@ class Read:
 
 def read_topic(infrastructure: Infrastructure, topic: str) -> list[Read]:
     """Every committed record of a topic up to its high watermark, in offset order."""
-    deserialize = AvroDeserializer(SchemaRegistryClient({"url": infrastructure.registry}))
+    with SchemaRegistryClient({"url": infrastructure.registry}) as registry:
+        return _read_all(infrastructure, topic, AvroDeserializer(registry))
+
+
+def _read_all(
+    infrastructure: Infrastructure, topic: str, deserialize: AvroDeserializer
+) -> list[Read]:
     consumer = Consumer(
         {
             "bootstrap.servers": infrastructure.kafka,
