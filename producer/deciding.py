@@ -6,7 +6,6 @@ from typing import Any, Final
 
 import msgspec
 
-from producer.observation import Observation
 from producer.order import (
     EVENT_IDS_MAX,
     Decision,
@@ -95,6 +94,18 @@ class Decider:
             outcome.by_arrival += 1
             self._take(candidate, entry, decide_by_arrival(entry, candidate.observation), outcome)
 
+    def settled(
+        self, candidates: Sequence[Candidate], entries: Mapping[str, Entry], outcome: Outcome
+    ) -> None:
+        """Note in `outcome` that a fetched state stands for these; they are known from now on."""
+        for candidate in candidates:
+            outcome.dropped[DropReason.SETTLED] += 1
+            observation = candidate.observation
+            entry = outcome.entries.get(candidate.name, entries.get(candidate.name))
+            same_second = entry is not None and entry.second == observation.second
+            if entry is not None and same_second and not entry.of_snapshot:
+                self._learn(candidate, entry, outcome)
+
     def forget(self) -> None:
         """The bodies in memory may belong to batches that were not committed."""
         self._recent.clear()
@@ -124,7 +135,11 @@ class Decider:
         first = second[0].observation
         if len(second) == 1 or first.kind is not Kind.EVENT:
             return None
-        if entry is not None and _is_open(entry, first):
+        if entry is not None and first.second <= entry.second:
+            return None
+        # Only a creation, which would stand first, proves that a deleted object exists again.
+        deleted = entry is not None and entry.operation is Operation.DELETED
+        if deleted and all(_only_updates(one) for one in second):
             return None
         return arranged([_witness(candidate) for candidate in second])
 
@@ -167,10 +182,7 @@ class Decider:
             outcome.dropped[decision.reason] += 1
             if decision.learnt:
                 assert entry is not None
-                self._recent.add(candidate)
-                entry = with_event(entry, observation.event_id)
-                outcome.entries[candidate.name] = entry
-                outcome.learnt[candidate.name] = (observation.partition, entry)
+                return self._learn(candidate, entry, outcome)
             return entry
         half, body_hash = candidate.half, candidate.body_hash
         if candidate.stub and entry is not None:
@@ -197,6 +209,16 @@ class Decider:
         outcome.learnt.pop(candidate.name, None)
         if observation.kind is Kind.EVENT:
             self._recent.add(candidate)
+        return entry
+
+    def _learn(self, candidate: Candidate, entry: Entry, outcome: Outcome) -> Entry:
+        """Remember an event of the entry's second that is not published."""
+        observation = candidate.observation
+        self._recent.add(candidate)
+        seen = (*entry.event_ids[-EVENT_IDS_MAX + 1 :], observation.event_id)
+        entry = msgspec.structs.replace(entry, event_ids=seen)
+        outcome.entries[candidate.name] = entry
+        outcome.learnt[candidate.name] = (observation.partition, entry)
         return entry
 
     def _half_before(self, candidate: Candidate, entry: Entry, outcome: Outcome) -> bytes | None:
@@ -258,17 +280,6 @@ class RecentEvents:
         self._bytes = 0
 
 
-def with_event(entry: Entry, event_id: str) -> Entry:
-    """The entry, with one more event of its second that was seen."""
-    seen = (*entry.event_ids[-EVENT_IDS_MAX + 1 :], event_id)
-    return msgspec.structs.replace(entry, event_ids=seen)
-
-
-def _is_open(entry: Entry, observation: Observation) -> bool:
-    """Whether more than the order among themselves matters for events of one second."""
-    return observation.second <= entry.second or entry.operation is Operation.DELETED
-
-
 def _by_name(candidates: Sequence[Candidate]) -> dict[str, list[Candidate]]:
     found: dict[str, list[Candidate]] = defaultdict(list)
     for candidate in candidates:
@@ -292,6 +303,10 @@ def _distinct(together: Sequence[Candidate], outcome: Outcome) -> list[Candidate
         else:
             found[event_id] = candidate
     return list(found.values())
+
+
+def _only_updates(candidate: Candidate) -> bool:
+    return candidate.observation.operation is Operation.UPDATED
 
 
 def _size(candidate: Candidate) -> int:

@@ -11,11 +11,11 @@ from typing import Final
 
 import msgspec
 
-from producer.deciding import Decider, Outcome, with_event
+from producer.deciding import Decider, Outcome
 from producer.errors import Interrupted, KafkaUnreachable, PartitionsMoved, UnknownOutcome
 from producer.kafka_relay_consumer import InboxConsumer
 from producer.kafka_relay_producer import TransactionalProducer
-from producer.order import DropReason, Entry
+from producer.order import Entry
 from producer.preparing import Candidate, Prepared, Preparer
 from producer.publishing import Published, Publisher
 from producer.reading import InboxRecord
@@ -193,12 +193,7 @@ class Relay:
         if by_arrival:
             more = self._entries_of(by_arrival)
             self._decider.by_arrival(by_arrival, more | entries, outcome)
-        for candidate in answers.settled:
-            _learn(
-                candidate,
-                outcome.entries.get(candidate.name, entries.get(candidate.name)),
-                outcome,
-            )
+        self._decider.settled(answers.settled, entries, outcome)
         return outcome
 
     def _entries_of(self, candidates: list[Candidate]) -> dict[str, Entry]:
@@ -350,13 +345,3 @@ class Relay:
         self._committer.shutdown()
         self._consumer.close()
         self._partitions.close()
-
-
-def _learn(candidate: Candidate, entry: Entry | None, outcome: Outcome) -> None:
-    """The fetched state stands for this event: should it come again, it is a duplicate."""
-    observation = candidate.observation
-    outcome.dropped[DropReason.SETTLED] += 1
-    if entry is not None and entry.second == observation.second and not entry.of_snapshot:
-        found = with_event(entry, observation.event_id)
-        outcome.entries[candidate.name] = found
-        outcome.learnt[candidate.name] = (observation.partition, found)
