@@ -1,0 +1,18 @@
+"""A claim on a partition: where reading begins, and the fence that goes with it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What a claim on a partition found and got.
+
+    Attributes:
+        next_offset: where reading begins; 0 for a partition that was never read.
+        fence: our number; whoever claims later gets a higher one, and ours ends.
+        dead_letters_in_a_row: how many records before `next_offset` could not be written.
+    """
+
+    next_offset: int
+    fence: int
+    dead_letters_in_a_row: int

@@ -1,0 +1,154 @@
+"""What can go wrong in the sink, and the one table that says what is done about it.
+
+StripelineError
++-- SinkError
+    +-- PostgresRefused      Postgres answered no; its SQLSTATE decides (see RULES)
+    +-- PostgresAway         no answer, or the line was cut         -> retry
+    +-- FenceLost            another sink holds a partition now     -> drop, claim again
+    +-- DeadLettersAway      Kafka did not take a dead letter       -> retry
+    +-- SinkStopped          what only a person can put right       -> stop
+        +-- UnusableSchema       a writer's schema that no table can hold
+        +-- TableDiffers         a table that exists already and does not fit
+        +-- MigrationsMissing    schema `stripeline` is not there and may not be made
+        +-- TooManyDeadLetters   one bad record after the other
+        +-- WriteRefused         Postgres refuses every row for one reason
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from runtime.errors import StripelineError
+
+
+class Action(Enum):
+    """What the sink does about a refusal of Postgres."""
+
+    RETRY = "retry"
+    """Pause, keep the partitions, and try again for as long as it takes."""
+    DEAD_LETTER = "dead-letter"
+    """Halve the batch until one record is left, and put that one into the dead letters."""
+    STOP = "stop"
+    """End the process: every record would be refused for the same reason."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """What is done about one kind of refusal.
+
+    Attributes:
+        action: what the sink does.
+        operator: what a person should do, in words for a log line.
+        look_again: tables may have changed under the sink; read them anew and try once more first.
+    """
+
+    action: Action
+    operator: str
+    look_again: bool = False
+
+
+_WAIT = "Nothing, if it passes: the sink goes on by itself and loses nothing."
+_BAD_RECORD = "Look at stripeline.dead_letter: one record does not fit its table."
+
+RULES: Mapping[str, Rule] = {
+    # The line, the server, its resources: an outage. It never reaches the dead letters.
+    "08": Rule(action=Action.RETRY, operator=_WAIT),
+    "25": Rule(action=Action.RETRY, operator="See that DATABASE_URL leads to the primary."),
+    "26": Rule(action=Action.RETRY, operator="Use no transaction pooler in front of Postgres."),
+    "40": Rule(action=Action.RETRY, operator=_WAIT),
+    "53": Rule(action=Action.RETRY, operator="Give Postgres room: disk, memory or connections."),
+    "55": Rule(action=Action.RETRY, operator="See in pg_locks who holds the table."),
+    "57": Rule(action=Action.RETRY, operator=_WAIT),
+    "58": Rule(action=Action.RETRY, operator="Look into the log of Postgres: its disk failed."),
+    # The record.
+    "09": Rule(action=Action.DEAD_LETTER, operator=_BAD_RECORD),
+    "22": Rule(action=Action.DEAD_LETTER, operator=_BAD_RECORD),
+    "23": Rule(action=Action.DEAD_LETTER, operator=_BAD_RECORD),
+    "38": Rule(action=Action.DEAD_LETTER, operator=_BAD_RECORD),
+    "39": Rule(action=Action.DEAD_LETTER, operator=_BAD_RECORD),
+    "42": Rule(action=Action.DEAD_LETTER, operator=_BAD_RECORD, look_again=True),
+    "44": Rule(action=Action.DEAD_LETTER, operator=_BAD_RECORD),
+    "54": Rule(action=Action.DEAD_LETTER, operator=_BAD_RECORD),
+    "P0": Rule(action=Action.DEAD_LETTER, operator=_BAD_RECORD),
+    # The table or the role: shared by every record.
+    "28": Rule(action=Action.STOP, operator="Put DATABASE_URL's user or password right."),
+    "3D": Rule(action=Action.STOP, operator="Create the database that DATABASE_URL names."),
+    "3F": Rule(
+        action=Action.STOP, operator="Let the role create the schema again.", look_again=True
+    ),
+    "42501": Rule(action=Action.STOP, operator="Grant the role the right that the message names."),
+    "42703": Rule(action=Action.STOP, operator="Put the dropped column back.", look_again=True),
+    "42P01": Rule(
+        action=Action.STOP, operator="Let the role create the table again.", look_again=True
+    ),
+    "42P10": Rule(
+        action=Action.STOP, operator="Give the table its primary key back.", look_again=True
+    ),
+    "42804": Rule(action=Action.STOP, operator="Give the column its type back.", look_again=True),
+}
+"""By SQLSTATE: the whole code where it has its own rule, else its class (two characters)."""
+
+_UNKNOWN = Rule(
+    action=Action.STOP,
+    operator="Report this SQLSTATE: the sink has no rule for it, so it wrote and lost nothing.",
+)
+
+
+def rule_of(sqlstate: str) -> Rule:
+    """The rule for a refusal of Postgres."""
+    return RULES.get(sqlstate) or RULES.get(sqlstate[:2]) or _UNKNOWN
+
+
+class SinkError(StripelineError):
+    """Something went wrong between Kafka and Postgres."""
+
+
+class PostgresRefused(SinkError):
+    """Postgres answered with an error.
+
+    Attributes:
+        sqlstate: its five characters.
+        summary: what may be logged: SQLSTATE, condition, and the names of table, column and
+            constraint. Never the server's message: it may repeat a value of the row.
+    """
+
+    def __init__(self, *, sqlstate: str, summary: str) -> None:
+        super().__init__(summary)
+        self.sqlstate = sqlstate
+        self.summary = summary
+
+
+class PostgresAway(SinkError):
+    """Postgres could not be reached, or the connection broke; the outcome may be unknown."""
+
+
+class FenceLost(SinkError):
+    """Another sink has claimed a partition since: nothing of this transaction was written."""
+
+
+class DeadLettersAway(SinkError):
+    """Kafka did not acknowledge a dead letter."""
+
+
+class SinkStopped(SinkError):
+    """Only a person can put this right; the message says how."""
+
+
+class UnusableSchema(SinkStopped):
+    """A writer's schema says what no table can hold."""
+
+
+class TableDiffers(SinkStopped):
+    """A table exists already and does not fit what the sink would write."""
+
+
+class MigrationsMissing(SinkStopped):
+    """Schema `stripeline` lacks migrations, and this role may not run them."""
+
+
+class TooManyDeadLetters(SinkStopped):
+    """One record after the other could not be written; the fault is not in the records."""
+
+
+class WriteRefused(SinkStopped):
+    """Postgres refuses what the sink writes, whatever the record."""

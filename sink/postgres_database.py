@@ -1,0 +1,60 @@
+"""Postgres as the writer sees it: one session behind migrations, offsets, tables and rows."""
+
+from collections.abc import Collection, Mapping, Sequence
+
+from sink.batch import Partition
+from sink.claims import Claim
+from sink.database import DeadRow
+from sink.postgres import Connection
+from sink.postgres_migrations import migrate
+from sink.postgres_offsets import Offsets
+from sink.postgres_rows import Rows
+from sink.postgres_tables import Tables
+from sink.rows import Load
+
+
+class PostgresDatabase:
+    """One session of one database; used by one thread.
+
+    Args:
+        url: as libpq reads it.
+        schema: the Postgres schema of the merchant's own rows.
+    """
+
+    def __init__(self, url: str, *, schema: str) -> None:
+        self._connection = Connection(url)
+        self._tables = Tables(self._connection)
+        self._offsets = Offsets(self._connection, schema=schema)
+        self._rows = Rows(
+            self._connection, tables=self._tables, offsets=self._offsets, schema=schema
+        )
+
+    def migrate(self) -> list[str]:
+        """Run the migrations that are missing; their names."""
+        return migrate(self._connection)
+
+    def claim(self, partitions: Collection[Partition]) -> dict[Partition, Claim]:
+        """Fence off everybody else from these partitions, and learn where to begin.
+
+        Their former owner may have widened the tables, so the tables are looked at again.
+        """
+        self._tables.forget()
+        return self._offsets.claim(partitions)
+
+    def lost(self, fences: Mapping[Partition, int]) -> set[Partition]:
+        """Those partitions whose fence is no longer ours."""
+        return self._offsets.lost(fences)
+
+    def write(
+        self, load: Load, *, dead: Sequence[DeadRow], dead_in_a_row: Mapping[Partition, int]
+    ) -> dict[str, int]:
+        """Write a load, its dead letters and offsets, or nothing; rows changed by table."""
+        return self._rows.write(load, dead=dead, dead_in_a_row=dead_in_a_row)
+
+    def look_again(self) -> None:
+        """Forget what is known of the tables."""
+        self._tables.forget()
+
+    def close(self) -> None:
+        """End the session; the next use opens a new one."""
+        self._connection.close()

@@ -1,0 +1,84 @@
+"""How far each partition is written, and the fence that keeps a former owner from writing."""
+
+from collections.abc import Collection, Mapping
+
+from sink.batch import Partition
+from sink.claims import Claim
+from sink.postgres import Connection, translated
+from sink.sql import query
+
+
+class Offsets:
+    """The offsets of one Postgres schema's rows.
+
+    Args:
+        connection: the session that rows are written through, too.
+        schema: where the rows go.
+    """
+
+    def __init__(self, connection: Connection, *, schema: str) -> None:
+        self._connection = connection
+        self._schema = schema
+        self._claim, self._lost, self._advance = query("claim"), query("lost"), query("advance")
+
+    def claim(self, partitions: Collection[Partition]) -> dict[Partition, Claim]:
+        """Fence off everybody else from these partitions, and learn where to begin.
+
+        Waits for a transaction of the former owner that is about to end.
+
+        Raises:
+            PostgresAway, PostgresRefused: no claim was made, or it is unknown whether one was.
+        """
+        ordered = sorted(partitions)
+        with translated():
+            rows = self._connection.session().execute(
+                self._claim,
+                [self._schema, [p.topic for p in ordered], [p.number for p in ordered]],
+            )
+            return {
+                Partition(topic, number): Claim(
+                    next_offset=offset, fence=fence, dead_letters_in_a_row=in_a_row
+                )
+                for topic, number, offset, fence, in_a_row in rows
+            }
+
+    def lost(self, fences: Mapping[Partition, int]) -> set[Partition]:
+        """Those partitions whose fence is no longer ours."""
+        with translated():
+            rows = self._connection.session().execute(
+                self._lost,
+                [
+                    self._schema,
+                    [partition.topic for partition in fences],
+                    [partition.number for partition in fences],
+                    list(fences.values()),
+                ],
+            )
+            return {Partition(topic, number) for topic, number in rows}
+
+    def advance(
+        self,
+        *,
+        fences: Mapping[Partition, int],
+        next_offsets: Mapping[Partition, int],
+        dead_in_a_row: Mapping[Partition, int],
+    ) -> None:
+        """Move the offsets of `next_offsets`, inside the transaction and pipeline that is open.
+
+        Raises:
+            FenceLost: a partition is another sink's now; Postgres has ended the transaction. In a
+                pipeline it is raised when the pipeline ends.
+        """
+        ordered = sorted(next_offsets)
+        self._connection.session().execute(
+            self._advance,
+            [
+                self._schema,
+                [partition.topic for partition in ordered],
+                [partition.number for partition in ordered],
+                [fences[partition] for partition in ordered],
+                [next_offsets[partition] for partition in ordered],
+                [dead_in_a_row.get(partition, 0) for partition in ordered],
+            ],
+            prepare=True,
+        )

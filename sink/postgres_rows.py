@@ -1,0 +1,254 @@
+"""Rows, dead letters and offsets into Postgres, in one transaction.
+
+Many rows of a table come by binary COPY into a temporary table and one guarded upsert from there;
+a few come as one guarded upsert each. Both send the same bytes through the same statement.
+"""
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import psycopg
+from psycopg.adapt import Buffer, Dumper
+from psycopg.pq import Format
+
+from sink.batch import Partition, place_of
+from sink.copy_format import fields_of
+from sink.database import DeadRow
+from sink.postgres import Connection, translated
+from sink.postgres_offsets import Offsets
+from sink.postgres_tables import Tables
+from sink.rows import Load, TableRows
+from sink.sql import query
+from sink.tables import TableName, Transport, quoted, upsert_sql
+
+ROWS_ONE_BY_ONE_MAX: Final = 20
+"""So many rows of one table cost less one by one than through a temporary table."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """One value in the binary format of its type; none is null."""
+
+    data: bytes | None
+
+
+class _Text(_Field):
+    __slots__ = ()
+
+
+class _Jsonb(_Field):
+    __slots__ = ()
+
+
+class _Boolean(_Field):
+    __slots__ = ()
+
+
+class _Bigint(_Field):
+    __slots__ = ()
+
+
+class _Double(_Field):
+    __slots__ = ()
+
+
+class _Timestamptz(_Field):
+    __slots__ = ()
+
+
+_FIELDS: Final[Mapping[Transport, tuple[type[_Field], str]]] = {
+    Transport.TEXT: (_Text, "text"),
+    Transport.JSONB: (_Jsonb, "jsonb"),
+    Transport.BOOLEAN: (_Boolean, "bool"),
+    Transport.BIGINT: (_Bigint, "int8"),
+    Transport.DOUBLE: (_Double, "float8"),
+    Transport.TIMESTAMPTZ: (_Timestamptz, "timestamptz"),
+}
+
+
+def _dumper_of(type_name: str) -> type[Dumper]:
+    """Sends a field's bytes as they are, and says of which type they are, also for a null."""
+
+    class FieldDumper(Dumper):
+        format = Format.BINARY
+        oid = psycopg.postgres.types[type_name].oid
+
+        def dump(self, obj: _Field) -> Buffer | None:
+            return obj.data
+
+    return FieldDumper
+
+
+class Rows:
+    """Writes loads through one session.
+
+    Args:
+        connection: the session.
+        tables: what is known of the tables.
+        offsets: where the offsets stand.
+        schema: the Postgres schema of the rows.
+    """
+
+    def __init__(
+        self, connection: Connection, *, tables: Tables, offsets: Offsets, schema: str
+    ) -> None:
+        self._connection = connection
+        self._tables = tables
+        self._offsets = offsets
+        self._schema = schema
+        self._register = query("register_dead_letter")
+        self._generation = 0
+        self._stages: set[str] = set()
+
+    def write(
+        self, load: Load, *, dead: Sequence[DeadRow], dead_in_a_row: Mapping[Partition, int]
+    ) -> dict[str, int]:
+        """Write all of a load, its dead letters' register and its offsets, or nothing of it.
+
+        Returns: how many rows were inserted or updated, by table.
+
+        Raises:
+            FenceLost, PostgresRefused: nothing was written.
+            PostgresAway: it is unknown whether it was; writing it again is harmless.
+            TableDiffers: a table cannot take the rows.
+        """
+        session = self._ready_session()
+        kept = {
+            table.name: self._tables.fit(
+                table.name,
+                {writer.schema_id: writer.shape for writer in table.writers},
+                key=table.key,
+            )
+            for table in load.tables
+        }
+        try:
+            with translated():
+                staged = self._staged(session, load.tables)
+                with session.pipeline():
+                    if not staged:
+                        session.execute("begin")
+                    results = [
+                        (
+                            table.name.table,
+                            self._upsert(
+                                session,
+                                table,
+                                kept=kept[table.name],
+                                stage=staged.get(table.name),
+                            ),
+                        )
+                        for table in load.tables
+                    ]
+                    for row in dead:
+                        self._register_dead(session, row)
+                    self._offsets.advance(
+                        fences=load.batch.fences,
+                        next_offsets=load.batch.next_offsets(),
+                        dead_in_a_row=dead_in_a_row,
+                    )
+                    session.execute("commit")
+            written: dict[str, int] = {}
+            for table_name, cursors in results:
+                rows = sum(cursor.rowcount for cursor in cursors)
+                written[table_name] = written.get(table_name, 0) + rows
+            return written
+        finally:
+            self._connection.rollback()
+
+    def _ready_session(self) -> psycopg.Connection[Any]:
+        session = self._connection.session()
+        if self._generation != self._connection.generation:
+            self._generation = self._connection.generation
+            self._stages.clear()
+            for field_class, type_name in _FIELDS.values():
+                session.adapters.register_dumper(field_class, _dumper_of(type_name))
+        return session
+
+    def _staged(
+        self, session: psycopg.Connection[Any], tables: Sequence[TableRows]
+    ) -> dict[TableName, str]:
+        """Copy the large tables' rows into temporary ones; the transaction is open if any was."""
+        large = [table for table in tables if table.count > ROWS_ONE_BY_ONE_MAX]
+        stages = {table.name: self._stage(session, table) for table in large}
+        if large:
+            session.execute("begin")
+        for table in large:
+            names = ", ".join(quoted(column.name) for column in table.columns)
+            with session.cursor().copy(
+                f"copy pg_temp.{stages[table.name]} ({names}) from stdin (format binary)"
+            ) as copy:
+                for chunk in table.copy:
+                    copy.write(chunk)
+        return stages
+
+    def _stage(self, session: psycopg.Connection[Any], table: TableRows) -> str:
+        """The temporary table for rows of these columns, made once in a session."""
+        lines = ", ".join(
+            f"{quoted(column.name)} {column.transport.value}" for column in table.columns
+        )
+        stage = f"stage_{zlib.crc32(f'{table.name} {lines}'.encode()):08x}"
+        if stage not in self._stages:
+            session.execute(f"create temporary table {stage} ({lines}) on commit delete rows")
+            self._stages.add(stage)
+        return stage
+
+    def _upsert(
+        self,
+        session: psycopg.Connection[Any],
+        table: TableRows,
+        *,
+        kept: frozenset[str],
+        stage: str | None,
+    ) -> list["psycopg.Cursor[Any]"]:
+        held = [column.name for column in table.columns]
+        absent = sorted(kept.difference(held))
+        if stage is not None:
+            statement = upsert_sql(
+                table.name,
+                key=table.key,
+                columns=table.columns,
+                absent=absent,
+                values=[f"staged.{quoted(name)}" for name in held],
+                source=f"from pg_temp.{stage} as staged",
+            )
+            return [session.execute(statement, prepare=True)]
+        statement = upsert_sql(
+            table.name,
+            key=table.key,
+            columns=table.columns,
+            absent=absent,
+            values=[f"${place}" for place in range(1, len(held) + 1)],
+            source="",
+        )
+        classes = [_FIELDS[column.transport][0] for column in table.columns]
+        return [
+            session.execute(
+                statement,
+                [one_class(data) for one_class, data in zip(classes, row, strict=True)],
+                prepare=True,
+            )
+            for row in fields_of(table.copy)
+        ]
+
+    def _register_dead(self, session: psycopg.Connection[Any], row: DeadRow) -> None:
+        record = row.dead.record
+        place = place_of(record)
+        session.execute(
+            self._register,
+            [
+                self._schema,
+                place.partition.topic,
+                place.partition.number,
+                place.offset,
+                _bytes(record.key()),
+                _bytes(record.value()),
+                row.dead.reason,
+                row.summary,
+            ],
+        )
+
+
+def _bytes(value: str | bytes | None) -> bytes | None:
+    return value.encode() if isinstance(value, str) else value

@@ -1,0 +1,174 @@
+"""The tables as they stand in Postgres: made where they are missing, widened where too narrow."""
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sink.errors import TableDiffers
+from sink.postgres import Connection, translated
+from sink.sql import query
+from sink.tables import (
+    Column,
+    TableName,
+    TableShape,
+    create_statements,
+    quoted,
+    widen_statements,
+)
+
+LOCK_TIMEOUT: Final = "2s"
+"""How long readers may queue behind a change of a table that itself waits for a long reader."""
+
+_TYPE_NAMES: Final[Mapping[str, str]] = {"timestamptz": "timestamp with time zone"}
+_ORDINARY_TABLE: Final = "r"
+_LOCK_CLASS: Final = 0x7374_7270
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """A table as the catalogue of Postgres shows it."""
+
+    kind: str
+    types: Mapping[str, str]
+    key: tuple[str, ...]
+    kept: frozenset[str]
+
+
+class Tables:
+    """What this sink knows of the tables; it looks only when a schema is new to it.
+
+    Args:
+        connection: the session that rows are written through, too.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._fits: dict[TableName, set[int]] = {}
+        self._kept: dict[TableName, frozenset[str]] = {}
+        self._relation = query("table_relation")
+        self._columns = query("table_columns")
+        self._kept_columns = query("kept_columns")
+        self._keep_columns = query("keep_columns")
+
+    def forget(self) -> None:
+        """Look again: another sink, or a person, may have changed the tables."""
+        self._fits.clear()
+        self._kept.clear()
+
+    def fit(
+        self, name: TableName, shapes: Mapping[int, TableShape], *, key: Sequence[str]
+    ) -> frozenset[str]:
+        """Make or widen the table until rows of these schemas fit; the columns that we keep in it.
+
+        Args:
+            name: the table.
+            shapes: by schema id, what the writers' schemas say.
+            key: the primary key that the table has or gets.
+
+        Raises:
+            TableDiffers: what stands there is no table, or has another key or column type.
+        """
+        fits = self._fits.setdefault(name, set())
+        for schema_id, shape in sorted(shapes.items()):
+            if schema_id not in fits:
+                self._kept[name] = self._fitted(name, shape, schema_id=schema_id, key=tuple(key))
+                fits.add(schema_id)
+        return self._kept[name]
+
+    def _fitted(
+        self, name: TableName, shape: TableShape, *, schema_id: int, key: tuple[str, ...]
+    ) -> frozenset[str]:
+        found = self._found(name)
+        wanted = frozenset(column.name for column in shape.columns)
+        if found is not None and wanted <= found.kept:
+            _check(name, found, shape, key)
+            return found.kept
+        try:
+            with translated():
+                session = self._connection.session()
+                session.execute("begin")
+                session.execute(f"set local lock_timeout to '{LOCK_TIMEOUT}'")
+                session.execute(
+                    "select pg_advisory_xact_lock($1, $2)", [_LOCK_CLASS, _lock_key(name.schema)]
+                )
+            # Read again: another sink may have done it while we waited for the lock.
+            found = self._found(name)
+            if found is not None:
+                _check(name, found, shape, key)
+            with translated():
+                for statement in self._missing_statements(name, found, shape, key):
+                    session.execute(statement)
+                session.execute(
+                    self._keep_columns,
+                    [
+                        name.schema,
+                        name.table,
+                        [column.name for column in shape.columns],
+                        [column.sql_type for column in shape.columns],
+                        schema_id,
+                    ],
+                )
+                session.execute("commit")
+        finally:
+            self._connection.rollback()
+        return wanted | (found.kept if found is not None else frozenset())
+
+    def _missing_statements(
+        self, name: TableName, found: _Found | None, shape: TableShape, key: tuple[str, ...]
+    ) -> list[str]:
+        if found is None:
+            schema = self._connection.session().execute(
+                "select to_regnamespace($1)", [quoted(name.schema)]
+            )
+            missing = schema.fetchone() == (None,)
+            made = [f"create schema {quoted(name.schema)}"] if missing else []
+            return made + create_statements(name, shape, key=key)
+        added = [column for column in shape.columns if column.name not in found.types]
+        return widen_statements(name, added) if added else []
+
+    def _found(self, name: TableName) -> _Found | None:
+        with translated():
+            session = self._connection.session()
+            relation = session.execute(self._relation, [name.schema, name.table]).fetchone()
+            if relation is None:
+                return None
+            oid, kind, key = relation
+            types = dict(session.execute(self._columns, [oid]).fetchall())
+            kept = session.execute(self._kept_columns, [name.schema, name.table]).fetchall()
+        return _Found(
+            kind=kind,
+            types=types,
+            key=tuple(key),
+            kept=frozenset(row[0] for row in kept if row[0] in types),
+        )
+
+
+def _check(name: TableName, found: _Found, shape: TableShape, key: tuple[str, ...]) -> None:
+    if found.kind != _ORDINARY_TABLE:
+        raise TableDiffers(
+            f"{name} exists and is no ordinary table. Rename it, or set DATABASE_SCHEMA to "
+            "another schema."
+        )
+    if set(found.key) != set(key):
+        raise TableDiffers(
+            f"{name} exists with the primary key ({', '.join(found.key) or 'none'}); the sink "
+            f"needs ({', '.join(key)}). Rename it, or set DATABASE_SCHEMA to another schema."
+        )
+    for column in shape.columns:
+        _check_type(name, column, found.types.get(column.name))
+
+
+def _check_type(name: TableName, column: Column, found: str | None) -> None:
+    wanted = _TYPE_NAMES.get(column.sql_type, column.sql_type)
+    if found is not None and found != wanted:
+        raise TableDiffers(
+            f"The column {column.name} of {name} is {found}; the records need {wanted}. Rename "
+            f"the column, or run: alter table {name.quoted} alter column {quoted(column.name)} "
+            f"type {column.sql_type} using {quoted(column.name)}::{column.sql_type}"
+        )
+
+
+def _lock_key(schema: str) -> int:
+    """A number for the Postgres schema, as a signed integer of 32 bits."""
+    return zlib.crc32(schema.encode()) - 2**31

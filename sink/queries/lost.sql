@@ -1,0 +1,8 @@
+select theirs.topic, theirs.partition
+from unnest($2::text[], $3::integer[], $4::bigint[]) as theirs (topic, partition, fence)
+left join stripeline.partition_offset as mine
+    on mine.database_schema = $1::text
+    and mine.topic = theirs.topic
+    and mine.partition = theirs.partition
+    and mine.fence = theirs.fence
+where mine.topic is null

@@ -1,0 +1,313 @@
+"""A table as a writer's schema describes it, and the statements that create and widen it.
+
+The schema is all that is needed: `stripe.object`, and of each field its type, `sql.type`
+and `doc`. The column `id` names a row: a type without an id of its own has its natural key there.
+"""
+
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final
+
+from schemas.meta import ACCOUNT_ID, EVENT_AT, OPERATION, PREVIOUS, Operation
+from sink.errors import UnusableSchema
+
+ID: Final = "id"
+SYNCED_AT: Final = "_synced_at"
+DELETED_AT: Final = "_deleted_at"
+CONNECT_SUFFIX: Final = "_connect"
+IDENTIFIER_BYTES_MAX: Final = 63
+
+JOINED: Final = frozenset(
+    {
+        "charge_id",
+        "customer_id",
+        "invoice_id",
+        "payment_intent_id",
+        "price_id",
+        "product_id",
+        "subscription_id",
+    }
+)
+"""References that point from a row to what it belongs to: these are joined on, so indexed."""
+
+
+class Transport(Enum):
+    """How a value travels in a binary COPY or a binary parameter."""
+
+    TEXT = "text"
+    JSONB = "jsonb"
+    BOOLEAN = "boolean"
+    BIGINT = "bigint"
+    DOUBLE = "double precision"
+    TIMESTAMPTZ = "timestamptz"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableName:
+    """A table and the Postgres schema that it stands in."""
+
+    schema: str
+    table: str
+
+    @property
+    def quoted(self) -> str:
+        """As SQL reads it."""
+        return f"{quoted(self.schema)}.{quoted(self.table)}"
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.table}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One column that the sink writes from one field of the record."""
+
+    name: str
+    sql_type: str
+    transport: Transport
+    comment: str = ""
+    indexed: bool = False
+
+    def value(self, source: str) -> str:
+        """The SQL that turns a transported value into the column's."""
+        match self.sql_type, self.transport:
+            case "numeric", Transport.DOUBLE:
+                # A direct cast keeps 15 digits only; the text has all that the double has.
+                return f"{source}::text::numeric"
+            case "numeric", _:
+                return f"{source}::numeric"
+            case _:
+                return source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generated:
+    """A column that Postgres computes from another one."""
+
+    name: str
+    sql_type: str
+    expression: str
+    comment: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableShape:
+    """What a writer's schema says of its table.
+
+    Attributes:
+        stripe_object: Stripe's name of the type, for the table's comment.
+        columns: every field but `_previous`, in the schema's order.
+    """
+
+    stripe_object: str
+    columns: tuple[Column, ...]
+
+    @property
+    def generated(self) -> tuple[Generated, ...]:
+        """What the table has beyond the record's fields for those who query it."""
+        return _GENERATED.get(self.stripe_object, ())
+
+
+_GENERATED: Mapping[str, tuple[Generated, ...]] = {
+    "subscription": (
+        Generated(
+            name="trial_ends",
+            sql_type="timestamptz",
+            expression="trial_end",
+            comment="When the trial ends; the same as trial_end.",
+        ),
+    )
+}
+
+_TRANSPORTS: Mapping[tuple[str, str], Transport] = {
+    ("string", "text"): Transport.TEXT,
+    ("string", "jsonb"): Transport.JSONB,
+    ("string", "numeric"): Transport.TEXT,
+    ("double", "numeric"): Transport.DOUBLE,
+    ("long", "bigint"): Transport.BIGINT,
+    ("boolean", "boolean"): Transport.BOOLEAN,
+    ("timestamp-micros", "timestamptz"): Transport.TIMESTAMPTZ,
+}
+_PLAIN_SQL_TYPES: Mapping[str, str] = {
+    "string": "text",
+    "double": "numeric",
+    "long": "bigint",
+    "boolean": "boolean",
+    "timestamp-micros": "timestamptz",
+}
+
+
+def shape_of(schema: Mapping[str, Any]) -> TableShape:
+    """The table that a writer's schema describes.
+
+    Raises:
+        UnusableSchema: a field is no plain value, the key or `_event_at` is missing, or a name is
+            longer than Postgres keeps.
+    """
+    columns = tuple(
+        _column(schema, field) for field in schema["fields"] if field["name"] != PREVIOUS
+    )
+    names = {column.name for column in columns}
+    missing = [name for name in (ID, EVENT_AT, OPERATION, ACCOUNT_ID) if name not in names]
+    if missing:
+        raise UnusableSchema(
+            f"The schema {schema.get('name')} has no field {', '.join(missing)}, so its records "
+            "cannot be rows. Was it written by another program?"
+        )
+    return TableShape(
+        stripe_object=str(schema.get("stripe.object", schema.get("name", ""))),
+        columns=columns,
+    )
+
+
+def _column(schema: Mapping[str, Any], field: Mapping[str, Any]) -> Column:
+    name, avro_type = str(field["name"]), _avro_type(field["type"])
+    sql_type = str(field.get("sql.type") or _PLAIN_SQL_TYPES.get(avro_type, ""))
+    transport = _TRANSPORTS.get((avro_type, sql_type))
+    if transport is None or len(name.encode()) > IDENTIFIER_BYTES_MAX:
+        raise UnusableSchema(
+            f"The field {name} of schema {schema.get('name')} (Avro {avro_type}, sql.type "
+            f"{sql_type or 'none'}) cannot be a column."
+        )
+    return Column(
+        name=name,
+        sql_type=sql_type,
+        transport=transport,
+        comment=str(field.get("doc", "")),
+        indexed=name in JOINED,
+    )
+
+
+def _avro_type(declared: Any) -> str:
+    """The one type that a field holds besides null; a logical type by its own name."""
+    if isinstance(declared, list):
+        held = [branch for branch in declared if branch != "null"]
+        return _avro_type(held[0]) if len(held) == 1 else "union"
+    if isinstance(declared, Mapping):
+        return str(declared.get("logicalType") or declared["type"])
+    return str(declared)
+
+
+def key_of(*, connect: bool) -> tuple[str, ...]:
+    """The table's primary key: connected accounts' rows are named by their account, too."""
+    return (ACCOUNT_ID, ID) if connect else (ID,)
+
+
+def create_statements(name: TableName, shape: TableShape, *, key: Sequence[str]) -> list[str]:
+    """The statements that make a table that is not there."""
+    lines = [
+        f"{quoted(column.name)} {column.sql_type}"
+        + (" not null" if column.name in key or column.name == EVENT_AT else "")
+        for column in shape.columns
+    ]
+    lines += [
+        f"{quoted(extra.name)} {extra.sql_type} generated always as "
+        f"({quoted(extra.expression)}) stored"
+        for extra in shape.generated
+    ]
+    lines += [f"{quoted(SYNCED_AT)} timestamptz", f"{quoted(DELETED_AT)} timestamptz"]
+    lines.append(f"primary key ({_listed(key)})")
+    return [
+        f"create table {name.quoted} (\n  " + ",\n  ".join(lines) + "\n)",
+        f"comment on table {name.quoted} is "
+        + literal(f"Stripe's {shape.stripe_object}, kept by stripeline."),
+        *_comments(name, shape.columns, shape.generated),
+        *_indexes(name, shape.columns),
+    ]
+
+
+def widen_statements(name: TableName, columns: Sequence[Column]) -> list[str]:
+    """The statements that add columns to a table, all in one change of it."""
+    added = ", ".join(
+        f"add column if not exists {quoted(column.name)} {column.sql_type}" for column in columns
+    )
+    return [
+        f"alter table {name.quoted} {added}",
+        *_comments(name, columns, ()),
+        *_indexes(name, columns),
+    ]
+
+
+def _comments(
+    name: TableName, columns: Iterable[Column], generated: Iterable[Generated]
+) -> list[str]:
+    texts = [(column.name, column.comment) for column in columns if column.comment]
+    texts += [(extra.name, extra.comment) for extra in generated]
+    return [
+        f"comment on column {name.quoted}.{quoted(column)} is {literal(text)}"
+        for column, text in texts
+    ]
+
+
+def _indexes(name: TableName, columns: Iterable[Column]) -> list[str]:
+    return [
+        f"create index if not exists {quoted(_index_name(name.table, column.name))} "
+        f"on {name.quoted} ({quoted(column.name)})"
+        for column in columns
+        if column.indexed
+    ]
+
+
+def _index_name(table: str, column: str) -> str:
+    name = f"{table}_{column}_idx"
+    if len(name.encode()) <= IDENTIFIER_BYTES_MAX:
+        return name
+    return f"{name[: IDENTIFIER_BYTES_MAX - 9]}_{zlib.crc32(name.encode()):08x}"
+
+
+def upsert_sql(
+    name: TableName,
+    *,
+    key: Sequence[str],
+    columns: Sequence[Column],
+    absent: Sequence[str],
+    values: Sequence[str],
+    source: str,
+) -> str:
+    """The guarded upsert: a row is a function of the last record of its key.
+
+    Args:
+        name: the table.
+        key: its primary key.
+        columns: the columns that the records hold.
+        absent: the columns that the sink keeps in the table and these records lack: they become
+            null, for the row must not remember an earlier record.
+        values: SQL for each of `columns`' transported values.
+        source: what follows the selected values: `from ...`, or nothing.
+    """
+    given = {
+        column.name: column.value(value) for column, value in zip(columns, values, strict=True)
+    }
+    written = {
+        **given,
+        **dict.fromkeys(absent, "null"),
+        SYNCED_AT: "now()",
+        DELETED_AT: (
+            f"case when {given[OPERATION]} = {literal(Operation.DELETED.value)} "
+            f"then {given[EVENT_AT]} end"
+        ),
+    }
+    changed = [column for column in written if column not in key]
+    return (
+        f"insert into {name.quoted} as mine ({_listed(written)})\n"
+        f"select {', '.join(written.values())} {source}\n"
+        f"on conflict ({_listed(key)}) do update set "
+        + ", ".join(f"{quoted(column)} = excluded.{quoted(column)}" for column in changed)
+        + f"\nwhere excluded.{quoted(EVENT_AT)} > mine.{quoted(EVENT_AT)}"
+    )
+
+
+def quoted(identifier: str) -> str:
+    """An identifier as SQL reads it."""
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """A text constant as SQL reads it (with `standard_conforming_strings` on)."""
+    return "'" + text.replace("'", "''").replace("\x00", "") + "'"
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(quoted(name) for name in names)
