@@ -2,6 +2,7 @@
 
 import fcntl
 import random
+import secrets
 import signal
 import time
 from collections.abc import Iterator
@@ -27,7 +28,6 @@ from stack.supervisor import last_lines
 
 KEY = "sk_test_demo"
 WEBHOOK_SECRET = "whsec_demo"  # noqa: S105 - of a Stripe that is simulated here
-DATABASE = "stripeline_demo"
 OBJECTS = "customer,invoice,price,product,subscription"
 PARTITIONS = 2
 PAUSE_SECONDS = 3.0
@@ -45,7 +45,11 @@ class Scene:
 
 
 class Demo:
-    """One run of the demo, in a data folder of its own that starts empty."""
+    """One run of the demo, in a data folder of its own that starts empty.
+
+    Servers that are given may hold the topics and tables of real work: there the demo takes a
+    namespace and a database that nobody has.
+    """
 
     def __init__(self, *, folder: Folder, given: Given, cache: Path, console: Console) -> None:
         self._folder = folder
@@ -53,6 +57,7 @@ class Demo:
         self._console = console
         self._progress = OnConsole(console)
         self._stack = LocalStack(folder=folder, given=given, cache=cache, progress=self._progress)
+        self._name = f"demo_{secrets.token_hex(4)}"
 
     def run(self, *, leave: bool) -> None:
         """Start everything, show the rows, and let them change until stopped.
@@ -132,8 +137,6 @@ class Demo:
 
     def _start(self) -> Scene:
         addresses = self._with_database(self._stack.up())
-        # Brokers that are given may hold the topics of an earlier demo, or of real work.
-        fresh = f"demo_{random.SystemRandom().randrange(16**8):08x}"
         ports = {
             service: self._folder.usable_port(service.label)
             for service in (Service.SIMULATOR, Service.WEBHOOK)
@@ -142,7 +145,7 @@ class Demo:
             addresses=addresses,
             stripe=f"http://{HOST}:{ports[Service.SIMULATOR]}",
             webhook=f"http://{HOST}:{ports[Service.WEBHOOK]}/webhooks/stripe",
-            namespace=fresh if self._given.kafka else "stripe",
+            namespace=self._name if self._given.kafka else "stripe",
         )
         environment = {
             **addresses.environment(),
@@ -173,11 +176,13 @@ class Demo:
         return scene
 
     def _with_database(self, addresses: Addresses) -> Addresses:
+        if not self._given.database:
+            return addresses
         try:
-            url = postgres.ensure_database(addresses.database, DATABASE, fresh=True)
+            own = postgres.ensure_database(addresses.database, self._name)
         except psycopg.Error as error:
-            raise StackError(f"The database {DATABASE} could not be made: {error}") from error
-        return Addresses(kafka=addresses.kafka, registry=addresses.registry, database=url)
+            raise StackError(f"DATABASE_URL: no database can be made there: {error}") from error
+        return Addresses(kafka=addresses.kafka, registry=addresses.registry, database=own)
 
     def _shown(self, scene: Scene) -> list[tuple[str, str]]:
         return [
@@ -199,6 +204,8 @@ class Demo:
         # Held by the command that stops it elsewhere, which does the same.
         with suppress(StillRunning):
             self._stack.down()
+        if self._given.database:
+            postgres.drop_database(self._given.database, self._name)
 
 
 @contextmanager

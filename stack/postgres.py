@@ -184,17 +184,20 @@ def answers(database_url: str) -> bool:
         return False
 
 
-def ensure_database(admin_url: str, name: str, *, fresh: bool = False) -> str:
-    """The URL of the database `name`, made where it is not there, or made anew."""
-    identifier = sql.Identifier(name)
+def ensure_database(admin_url: str, name: str) -> str:
+    """The URL of the database `name` of a server, made where it is not there."""
     with psycopg.connect(admin_url, autocommit=True) as connection:
-        if fresh:
-            drop = sql.SQL("drop database if exists {} with (force)").format(identifier)
-            connection.execute(drop)
         question = "select from pg_catalog.pg_database where datname = %s"
         if connection.execute(question, [name]).fetchone() is None:
-            connection.execute(sql.SQL("create database {}").format(identifier))
+            connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
     return urlsplit(admin_url)._replace(path=f"/{name}").geturl()
+
+
+def drop_database(admin_url: str, name: str) -> None:
+    """Drop the database `name`, whoever is connected to it."""
+    with psycopg.connect(admin_url, autocommit=True) as connection:
+        drop = sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name))
+        connection.execute(drop)
 
 
 def _candidates() -> Iterable[Path]:

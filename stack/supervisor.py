@@ -54,8 +54,9 @@ class Started:
 class Supervisor:
     """The programs of one data folder."""
 
-    def __init__(self, folder: Folder) -> None:
+    def __init__(self, folder: Folder, *, stop_seconds_max: float = STOP_SECONDS_MAX) -> None:
         self._folder = folder
+        self._stop_seconds_max = stop_seconds_max
         # Kept so that children of a long command are reaped, and their exit codes known.
         self._children: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -111,7 +112,7 @@ class Supervisor:
 
     def _end(self, told: Started) -> None:
         send(told.identity, told.stop_signal)
-        if wait_gone(told.identity, seconds_max=STOP_SECONDS_MAX):
+        if wait_gone(told.identity, seconds_max=self._stop_seconds_max):
             return
         send(told.identity, signal.SIGKILL)
         if not wait_gone(told.identity, seconds_max=KILL_SECONDS_MAX):
