@@ -1,6 +1,7 @@
 """Makes the topics that are missing and checks those that exist, against their plan."""
 
 import concurrent.futures
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,8 @@ from runtime import logs
 ANSWER_SECONDS_MAX = 5.0
 """A question; a readiness check must not wait long for a broker that hangs."""
 MAKE_SECONDS_MAX = 20.0
+KNOWN_SECONDS = 0.05
+"""Between two looks for a topic that was just made."""
 TOPICS_PER_REQUEST_MAX = 50
 
 
@@ -84,17 +87,15 @@ class Topics:
     def _ensure_few(self, plans: Sequence[TopicPlan]) -> list[TopicState]:
         counts = self._partition_counts([plan.name for plan in plans])
         made = self._make([plan for plan in plans if plan.name not in counts])
-        existing = [plan for plan in plans if plan.name not in made]
-        if existing:
-            # Also those that another process made in between.
-            counts = self._partition_counts([plan.name for plan in existing])
-            for plan in existing:
-                _check_partitions(plan, counts[plan.name])
-        differences = self._differences(existing)
+        if len(counts) < len(plans):
+            counts = self._partition_counts_once_known([plan.name for plan in plans])
+        for plan in plans:
+            _check_partitions(plan, counts[plan.name])
+        differences = self._differences([plan for plan in plans if plan.name not in made])
         return [
             TopicState(
                 name=plan.name,
-                partitions=counts.get(plan.name, plan.partitions),
+                partitions=counts[plan.name],
                 made=plan.name in made,
                 differences=differences.get(plan.name, {}),
             )
@@ -117,6 +118,18 @@ class Topics:
             except concurrent.futures.TimeoutError as error:
                 raise _no_answer(f"describe {name}") from error
         return counts
+
+    def _partition_counts_once_known(self, names: Sequence[str]) -> dict[str, int]:
+        """As `_partition_counts`, when every broker that is asked has heard of new topics."""
+        deadline = time.monotonic() + MAKE_SECONDS_MAX
+        while True:
+            counts = self._partition_counts(names)
+            missing = [name for name in names if name not in counts]
+            if not missing:
+                return counts
+            if time.monotonic() > deadline:
+                raise _no_answer(f"show {missing[0]}, which was just made")
+            time.sleep(KNOWN_SECONDS)
 
     def _make(self, plans: Sequence[TopicPlan]) -> set[str]:
         """Make the topics; the names of those that did not exist."""

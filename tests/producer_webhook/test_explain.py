@@ -1,0 +1,112 @@
+"""`explain` shows what would be published, without a server, and teaches when it cannot."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runtime.errors import ExitCode
+from tests.producer_webhook.requests import about, encoded, event
+
+NO_SERVER = "127.0.0.1:1"
+
+
+def _run(argument: str, *, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "-m", "stripeline", "producer", "explain", argument],
+        input=given,
+        env={"KAFKA_BOOTSTRAP_SERVERS": NO_SERVER, "KAFKA_NAMESPACE": "stripe"},
+        capture_output=True,
+        check=False,
+    )
+
+
+def _explained(body: dict[str, Any]) -> dict[str, Any]:
+    run = _run("-", given=json.dumps(body).encode())
+    assert run.returncode == ExitCode.OK, run.stderr
+    found = json.loads(run.stdout)
+    assert isinstance(found, dict)
+    return found
+
+
+def test_an_event_in_a_file_is_shown_as_topic_key_and_record(tmp_path: Path) -> None:
+    file = tmp_path / "event.json"
+    body = {
+        "id": "sub_1",
+        "object": "subscription",
+        "customer": {"id": "cus_9", "object": "customer"},
+        "created": 1_790_000_000,
+        "metadata": {"b": "2", "a": "1"},
+        "not_in_the_schema": [1],
+    }
+    changes = {"type": "customer.subscription.updated", "account": "acct_1"}
+    file.write_bytes(encoded(about(body, "evt_7", **changes)))
+
+    run = _run(str(file))
+
+    assert run.returncode == ExitCode.OK, run.stderr
+    found = json.loads(run.stdout)
+    record = found["record"]
+    assert (found["topic"], found["key"]) == ("stripe.subscription", "acct_1/sub_1")
+    assert record["id"] == "sub_1"
+    assert record["customer_id"] == "cus_9"
+    assert record["created"] == 1_790_000_000_000_000
+    assert json.loads(record["metadata"]) == {"a": "1", "b": "2"}
+    assert json.loads(record["extra"]) == {"not_in_the_schema": [1]}
+    assert record["_event_at"] == 1_790_000_000_000_000
+    assert (record["_event_id"], record["_operation"]) == ("evt_7", "updated")
+    assert record["_account_id"] == "acct_1"
+
+
+def test_a_bare_object_is_shown_as_a_snapshot() -> None:
+    found = _explained({"id": "cus_1", "object": "customer", "email": "ada@example.com"})
+
+    assert (found["topic"], found["key"]) == ("stripe.customer", "cus_1")
+    assert found["record"]["email"] == "ada@example.com"
+    assert found["record"]["_operation"] == "snapshot"
+    assert found["record"]["_event_at"] % 1_000_000 == 999_999
+
+
+def test_an_object_type_never_seen_before_is_shown_with_everything_in_extra() -> None:
+    found = _explained({"id": "zap_1", "object": "zapper.thing", "volts": 9})
+
+    assert (found["topic"], found["key"]) == ("stripe.zapper_thing", "zap_1")
+    assert json.loads(found["record"]["extra"]) == {"volts": 9}
+
+
+def test_what_is_no_stored_object_is_shown_with_the_reason() -> None:
+    found = _explained(about({"object": "invoice", "amount_due": 1}, "evt_up"))
+
+    assert (found["topic"], found["key"], found["record"]) == (None, "evt_up", None)
+    assert "no such object" in found["reason"]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        b"",
+        b"not json",
+        b"\xff",
+        b"[]",
+        b'{"id": "cus_1"}',
+        b'{"id": "x", "object": "NOT a name"}',
+        b'{"object": "event"}',
+        encoded(event(created="yesterday")),
+    ],
+)
+def test_anything_else_is_wrong_usage_and_says_what_to_give(given: bytes) -> None:
+    run = _run("-", given=given)
+
+    assert run.returncode == ExitCode.WRONG_USAGE
+    assert b"as Stripe sends it" in run.stderr.replace(b"\n", b" ")
+    assert b"Traceback" not in run.stderr
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    run = _run(str(tmp_path / "absent.json"))
+
+    assert run.returncode == ExitCode.WRONG_USAGE
+    assert b"absent.json" in run.stderr.replace(b"\n", b"")

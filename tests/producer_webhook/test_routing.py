@@ -1,0 +1,113 @@
+"""Every event gets the key under which the relay expects its object."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from producer.errors import Refusal, RequestRefused
+from producer.observation import Observation
+from producer.reading import InboxRecord, ObservationReader
+from producer.routing import Route, Router
+from schemas.inbox import Envelope, Kind, Source
+from schemas.objects import load_catalogue
+from tests.producer_webhook.requests import about, encoded, event
+
+OBJECT_NAMES = sorted(load_catalogue().names())
+FIELDS = some.dictionaries(
+    some.sampled_from(["id", "customer", "account", "currency", "object"]),
+    some.one_of(some.none(), some.integers(), some.text(max_size=8), some.just({"id": "x_1"})),
+)
+ANYTHING = some.recursive(
+    some.one_of(some.none(), some.booleans(), some.floats(allow_nan=False), some.text(max_size=8)),
+    lambda inner: some.one_of(
+        some.lists(inner, max_size=3),
+        some.dictionaries(
+            some.sampled_from(["id", "object", "data", "account", "livemode", "type"]),
+            some.one_of(some.sampled_from(["event", "v2.core.event"]), inner),
+            max_size=4,
+        ),
+    ),
+    max_leaves=12,
+)
+
+
+def _route(body: bytes) -> Route:
+    return Router(catalogue=load_catalogue()).route(body)
+
+
+def _read(body: bytes, route: Route) -> Observation | None:
+    """What the relay makes of an event that was stored under its route."""
+    envelope = Envelope(
+        kind=Kind.EVENT, source=Source.WEBHOOK, received_at=1, account_id=route.account_id
+    )
+    record = InboxRecord(
+        key=route.key.encode(), value=body, headers=envelope.headers(), partition=0, offset=0
+    )
+    return ObservationReader(catalogue=load_catalogue()).read(record)
+
+
+@pytest.mark.parametrize("account", [None, "acct_1"])
+@pytest.mark.parametrize("name", OBJECT_NAMES)
+def test_the_relay_takes_the_key_of_every_object_type(name: str, account: str | None) -> None:
+    rule = load_catalogue().get(name).key_rule
+    assert rule is not None
+    fields = {field: f"{field}_1" for field in rule.fields}
+    body = encoded(about({"object": name, **fields}, account=account))
+
+    seen = _read(body, _route(body))
+
+    assert seen is not None
+    assert seen.object_name == name
+    assert seen.key.startswith("acct_1/") == (account is not None)
+
+
+@given(name=some.sampled_from(OBJECT_NAMES), fields=FIELDS)
+def test_an_event_with_any_fields_is_routed_as_the_relay_reads_it(
+    name: str, fields: dict[str, Any]
+) -> None:
+    body = encoded(about({**fields, "object": name}, "evt_any"))
+    route = _route(body)
+
+    seen = _read(body, route)
+
+    assert seen is None or seen.key == route.key
+
+
+@given(value=ANYTHING)
+def test_any_json_is_routed_or_refused(value: Any) -> None:
+    body = json.dumps(value).encode()
+    is_event = isinstance(value, dict) and value.get("object") == "event" and value.get("id")
+    if is_event and isinstance(value["id"], str):
+        assert _route(body).key
+    else:
+        with pytest.raises(RequestRefused) as caught:
+            _route(body)
+        assert caught.value.reason in {Refusal.NOT_AN_EVENT, Refusal.THIN_EVENT}
+
+
+@given(body=some.binary(max_size=40))
+def test_what_is_not_json_is_refused_as_such(body: bytes) -> None:
+    with pytest.raises(RequestRefused) as caught:
+        _route(b'{"id": ' + body)
+    assert caught.value.reason in {Refusal.NOT_JSON, Refusal.NOT_AN_EVENT}
+
+
+@pytest.mark.parametrize("livemode", [True, False])
+def test_the_mode_is_read_from_plain_and_from_odd_events(livemode: bool) -> None:
+    plain = encoded(event(livemode=livemode))
+    odd = encoded(about({"object": "invoice"}, livemode=livemode))
+    assert (_route(plain).livemode, _route(odd).livemode) == (livemode, livemode)
+
+
+def test_an_event_that_does_not_say_its_mode_has_none() -> None:
+    bare = event()
+    del bare["livemode"]
+    assert _route(encoded(bare)).livemode is None
+
+
+def test_an_upcoming_invoice_is_kept_under_the_events_id() -> None:
+    body = encoded(about({"object": "invoice"}, "evt_up", type="invoice.upcoming"))
+    assert _route(body).key == "evt_up"
