@@ -20,15 +20,12 @@ CARRIES: Final[Mapping[str, tuple[str, ...]]] = {
     "account.external_account.created": ("bank_account", "card"),
     "account.external_account.deleted": ("bank_account", "card"),
     "account.external_account.updated": ("bank_account", "card"),
-    "application_fee.refund.updated": ("fee_refund",),
     "billing.alert.triggered": ("billing.alert_triggered",),
     "customer.source.created": ("source", "card", "bank_account"),
     "customer.source.deleted": ("source", "card", "bank_account"),
     "customer.source.expiring": ("card", "source"),
     "customer.source.updated": ("source", "card", "bank_account"),
     "source.mandate_notification": ("source_mandate_notification",),
-    "source.transaction.created": ("source_transaction",),
-    "source.transaction.updated": ("source_transaction",),
 }
 """Event types whose object neither a thin class nor the name tells rightly."""
 
@@ -39,10 +36,19 @@ def event_objects(object_names: Collection[str]) -> dict[str, list[str]]:
     Raises:
         LookupError: an event type begins with no object name.
     """
+    told = told_objects(object_names)
+    return {event: list(CARRIES.get(event) or (name,)) for event, name in told.items()}
+
+
+def told_objects(object_names: Collection[str]) -> dict[str, str]:
+    """The object type of each snapshot event type, as the package's classes and names tell it.
+
+    Raises:
+        LookupError: an event type begins with no object name.
+    """
     thin = dict(_thin_objects())
     return {
-        event: list(CARRIES.get(event) or (thin.get(event) or _longest(event, object_names),))
-        for event in sorted(_event_types())
+        event: thin.get(event) or _longest(event, object_names) for event in sorted(_event_types())
     }
 
 

@@ -70,7 +70,10 @@ class Registry:
         known = self._schemas.get(schema_id)
         if known is not None:
             return known
-        answer = self._ask("GET", f"schemas/ids/{schema_id}", None)
+        response = self._send("GET", f"schemas/ids/{schema_id}", None)
+        if response.status_code == _NOT_FOUND:
+            raise SchemaUnknown(_told(response))
+        answer = _answer(response)
         if answer.get("schemaType", "AVRO") != "AVRO":
             raise SchemaRefused(f"schema {schema_id} is {answer['schemaType']}, not Avro")
         schema = orjson.loads(answer["schema"])

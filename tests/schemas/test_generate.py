@@ -22,6 +22,7 @@ from schemas.generate_annotations import (
     own_annotations,
 )
 from schemas.generate_columns import NameTaken, NotReviewed, Rules
+from schemas.generate_events import CARRIES, told_objects
 from schemas.generate_reviewed import read_reviewed
 from schemas.moved import MOVED
 from schemas.objects import load_catalogue
@@ -282,6 +283,15 @@ def test_an_event_is_about_the_object_that_its_body_carries(
 ) -> None:
     assert load_catalogue().event_objects(event_type) == objects
     assert load_catalogue().event_object(event_type) == next(iter(objects), None)
+
+
+def test_every_event_type_told_apart_by_hand_needs_it(
+    annotated: dict[str, AnnotatedObject],
+) -> None:
+    told = told_objects(annotated.keys())
+
+    assert CARRIES.keys() <= told.keys()
+    assert [event for event, objects in CARRIES.items() if objects == (told[event],)] == []
 
 
 def test_each_moved_place_is_where_the_package_has_it() -> None:

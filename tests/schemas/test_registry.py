@@ -13,7 +13,7 @@ from confluent_kafka.serialization import MessageField, SerializationContext
 
 from schemas.codec import BatchCodec, RecordCodec, frame, unframe
 from schemas.compatibility import incompatibilities
-from schemas.errors import RegistryUnreachable, SchemaRefused
+from schemas.errors import RegistryUnreachable, SchemaRefused, SchemaUnknown
 from schemas.objects import ObjectType, load_catalogue
 from schemas.registry import Registry
 from schemas.topics import Names
@@ -197,7 +197,7 @@ def test_what_is_no_schema_and_what_is_no_id_are_refused(
 ) -> None:
     with pytest.raises(SchemaRefused):
         registry.register(f"{namespace}.x-value", {"type": "recor"})
-    with pytest.raises(SchemaRefused):
+    with pytest.raises(SchemaUnknown):
         registry.schema(2**31 - 1)
 
 
@@ -257,7 +257,7 @@ def test_a_registry_that_cannot_answer_now_is_unreachable(answering: str) -> Non
 @pytest.mark.parametrize(
     "answering",
     [
-        (404, b'{"error_code":40403,"message":"no such schema"}'),
+        (403, b'{"error_code":40301,"message":"not for you"}'),
         (401, b"who are you"),
         (200, b"<html>"),
         (200, b'{"schemaType":"PROTOBUF","schema":"x"}'),
