@@ -21,7 +21,7 @@ from confluent_kafka.admin import (
 )
 
 from schemas.topics import Names
-from stripeline.findings import Finding, Verdict
+from stripeline.findings import Finding, Verdict, counted
 
 PART = "Kafka"
 MAKE_TOPICS = "Run `stripeline producer topics`; the services make them at start, too."
@@ -70,11 +70,12 @@ def kafka_findings(
         brokers = cluster.brokers()
         topics = cluster.topics(names)
         groups = [
-            cluster.group(names.relay_group, topics=[names.inbox], known=topics),
+            cluster.group(names.relay_group, topics=[names.inbox], known=topics, marks=0),
             cluster.group(
                 names.sink_group,
                 topics=[name for name in topics if name.startswith(f"{names.namespace}.")],
                 known=topics,
+                marks=1,
             ),
         ]
     except (KafkaException, concurrent.futures.TimeoutError) as error:
@@ -133,7 +134,7 @@ def judged_group(group: Group, *, names: Names) -> Finding:
     elif group.lag == 0:
         lag = "nothing left to read"
     else:
-        lag = f"{group.lag:,} offsets behind"
+        lag = f"{counted(group.lag, 'offset')} behind"
     return Finding(
         part=PART,
         subject=f"group {group.name}",
@@ -151,7 +152,7 @@ def _judged_topic(
     if partitions is not None and topic.partitions != partitions:
         return _wrong(
             name,
-            f"has {topic.partitions} partitions, {partitions} are asked for",
+            f"has {counted(topic.partitions, 'partition')}, {partitions} asked for",
             f"Set TOPIC_PARTITIONS={topic.partitions}, or start anew with another "
             "KAFKA_NAMESPACE: a topic's partitions cannot change without losing the order.",
         )
@@ -165,7 +166,7 @@ def _judged_topic(
         part=PART,
         subject=f"topic {name}",
         verdict=Verdict.FINE,
-        words=f"{topic.partitions} partitions, {topic.cleanup_policy}",
+        words=f"{counted(topic.partitions, 'partition')}, {topic.cleanup_policy}",
     )
 
 
@@ -231,7 +232,7 @@ class _Cluster:
         except KafkaException:
             self._admin.poll(0)
             raise
-        return "1 broker" if count == 1 else f"{count} brokers"
+        return counted(count, "broker")
 
     def topics(self, names: Names) -> dict[str, Topic]:
         """The topics of the namespace, by name."""
@@ -257,8 +258,15 @@ class _Cluster:
             for resource, answer in answers.items()
         }
 
-    def group(self, name: str, *, topics: list[str], known: Mapping[str, Topic]) -> Group:
-        """Members and lag of a group that reads `topics`."""
+    def group(
+        self, name: str, *, topics: list[str], known: Mapping[str, Topic], marks: int
+    ) -> Group:
+        """Members and lag of a group that reads `topics`.
+
+        Args:
+            marks: offsets at the end of a partition that hold no record: a topic written in
+                transactions ends with the mark of the last one, which no reader is given.
+        """
         described = self._admin.describe_consumer_groups(
             [name], request_timeout=self._timeout_seconds
         )
@@ -269,7 +277,7 @@ class _Cluster:
                 raise
             return Group(name=name, members=0, lag=None)
         committed = self._committed(name, topics=topics, known=known)
-        return Group(name=name, members=members, lag=self._lag(committed))
+        return Group(name=name, members=members, lag=self._lag(committed, marks=marks))
 
     def _committed(
         self, name: str, *, topics: list[str], known: Mapping[str, Topic]
@@ -288,7 +296,7 @@ class _Cluster:
         partitions = self._wait(answers[name]).topic_partitions or []
         return {TopicPartition(found.topic, found.partition): found.offset for found in partitions}
 
-    def _lag(self, committed: Mapping[TopicPartition, int]) -> int | None:
+    def _lag(self, committed: Mapping[TopicPartition, int], *, marks: int) -> int | None:
         if not any(offset >= 0 for offset in committed.values()):
             return None
         latest: Callable[[], OffsetSpec] = OffsetSpec.latest
@@ -300,7 +308,7 @@ class _Cluster:
         behind = 0
         for partition, answer in ends.items():
             end: int = self._wait(answer).offset
-            behind += max(0, end - max(0, committed[partition]))
+            behind += max(0, end - max(0, committed[partition]) - marks)
         return behind
 
     def _wait(self, answer: "concurrent.futures.Future[Answer]") -> Answer:

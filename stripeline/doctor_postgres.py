@@ -6,7 +6,7 @@ from typing import LiteralString
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from stripeline.findings import Finding, Verdict
+from stripeline.findings import Finding, Verdict, counted
 
 PART = "Postgres"
 MAJOR_MIN = 14
@@ -71,7 +71,7 @@ def judged(database: Database, *, schema: str, migrations: frozenset[str]) -> li
             part=PART,
             subject=f"schema {schema}",
             verdict=Verdict.FINE if database.tables else Verdict.NOTE,
-            words=f"{database.tables} tables"
+            words=counted(database.tables, "table")
             if database.tables
             else "no tables yet; each is made with its object's first record",
         ),
@@ -138,7 +138,7 @@ def _judged_migrations(database: Database, *, migrations: frozenset[str]) -> Fin
         verdict=Verdict.NOTE if newer else Verdict.FINE,
         words=f"is newer than this program: {', '.join(newer)}"
         if newer
-        else f"{len(migrations)} migrations applied",
+        else f"{counted(len(migrations), 'migration')} applied",
         advice="Upgrade stripeline here, too." if newer else "",
     )
 

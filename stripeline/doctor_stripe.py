@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import stripe
 
-from stripeline.findings import Finding, Verdict
+from stripeline.findings import Finding, Verdict, counted
 
 PART = "Stripe"
 KEY_BEGINNINGS = ("sk_test_", "rk_test_", "sk_live_", "rk_live_")
@@ -68,7 +68,7 @@ def secret_findings(secrets: Sequence[str]) -> list[Finding]:
                 advice="Against real Stripe set STRIPE_WEBHOOK_SECRET to the endpoint's own.",
             )
         ]
-    words = "1 secret" if len(secrets) == 1 else f"{len(secrets)} secrets (being replaced)"
+    words = counted(len(secrets), "secret")
     return [Finding(part=PART, subject="webhook secret", verdict=Verdict.FINE, words=words)]
 
 

@@ -56,3 +56,8 @@ def exit_code(findings: Iterable[Finding]) -> ExitCode:
             case _:
                 assert_never(finding.verdict)
     return worst
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 table`, `2 tables`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

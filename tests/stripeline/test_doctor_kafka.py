@@ -1,7 +1,7 @@
 """What the doctor says of brokers, topics and consumer groups."""
 
 import pytest
-from confluent_kafka import Consumer, Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from schemas.topics import Names
@@ -54,7 +54,7 @@ def test_another_partition_count_names_the_setting_that_fits() -> None:
 
     differs = of(found, "topic stripe-inbox")
     assert differs.verdict is Verdict.WRONG
-    assert "6 partitions, 12" in differs.words
+    assert "6 partitions, 12 asked for" in differs.words
     assert "TOPIC_PARTITIONS=6" in differs.advice
 
 
@@ -164,6 +164,32 @@ def test_a_running_installation_is_seen_with_its_members_and_its_lag(
     assert of(found, f"group {names.relay_group}").words == "1 running, 4 offsets behind"
     assert of(found, f"group {names.sink_group}").verdict is Verdict.NOTE
     assert {finding.verdict for finding in found} == {Verdict.FINE, Verdict.NOTE}
+
+
+@pytest.mark.stack
+def test_the_mark_of_a_transaction_is_no_lag(stack: Infrastructure, names: Names) -> None:
+    topic = names.object_topic("price")
+    producer = Producer({"bootstrap.servers": stack.kafka, "transactional.id": names.namespace})
+    producer.init_transactions(REQUEST_SECONDS_MAX)
+    producer.begin_transaction()
+    for _ in range(3):
+        producer.produce(topic, key="price_1", value=b"x", partition=0)
+    producer.commit_transaction(REQUEST_SECONDS_MAX)
+    consumer = Consumer(
+        {
+            "bootstrap.servers": stack.kafka,
+            "group.id": names.sink_group,
+            "enable.auto.commit": False,
+        }
+    )
+
+    consumer.commit(offsets=[TopicPartition(topic, 0, 3)], asynchronous=False)
+    found = kafka_findings(
+        {"bootstrap.servers": stack.kafka}, names=names, partitions=2, timeout_seconds=10
+    )
+
+    consumer.close()
+    assert of(found, f"group {names.sink_group}").words == "0 running, nothing left to read"
 
 
 @pytest.mark.stack

@@ -110,7 +110,7 @@ def test_a_migrated_database_is_read_as_it_is(database_url: str) -> None:
     )
 
     assert {finding.verdict for finding in found} == {Verdict.FINE}
-    assert found[-1].words == "1 tables"
+    assert found[-1].words == "1 table"
 
 
 @pytest.mark.stack
