@@ -19,6 +19,8 @@ COMPATIBILITY: Final = "FULL_TRANSITIVE"
 _MEDIA_TYPE: Final = "application/vnd.schemaregistry.v1+json"
 _NOT_FOUND: Final = 404
 _CONFLICT: Final = 409
+_SCHEMA_NOT_FOUND: Final = 40403
+"""The registry's own word for it; a 404 without it comes from something that is no registry."""
 _MAY_PASS: Final = frozenset({408, 425, 429})
 _SERVER_ERRORS: Final = 500
 
@@ -71,7 +73,7 @@ class Registry:
         if known is not None:
             return known
         response = self._send("GET", f"schemas/ids/{schema_id}", None)
-        if response.status_code == _NOT_FOUND:
+        if response.status_code == _NOT_FOUND and _error_code(response) == _SCHEMA_NOT_FOUND:
             raise SchemaUnknown(_told(response))
         answer = _answer(response)
         if answer.get("schemaType", "AVRO") != "AVRO":
@@ -155,12 +157,20 @@ def _told(response: httpx.Response) -> str:
 
 def _reason(response: httpx.Response) -> str:
     """What the registry says was wrong, cut to a length fit for a log line."""
+    message = _fault(response).get("message")
+    return str(message or response.reason_phrase)[:_REASON_CHARACTERS_MAX]
+
+
+def _error_code(response: httpx.Response) -> object:
+    return _fault(response).get("error_code")
+
+
+def _fault(response: httpx.Response) -> dict[str, Any]:
     try:
         found = orjson.loads(response.content)
     except orjson.JSONDecodeError:
-        return response.reason_phrase
-    message = found.get("message") if isinstance(found, dict) else None
-    return str(message or response.reason_phrase)[:_REASON_CHARACTERS_MAX]
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 _REASON_CHARACTERS_MAX: Final = 2_000

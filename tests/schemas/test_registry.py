@@ -257,6 +257,8 @@ def test_a_registry_that_cannot_answer_now_is_unreachable(answering: str) -> Non
 @pytest.mark.parametrize(
     "answering",
     [
+        (404, b"<html>nothing here</html>"),
+        (404, b'{"title":"another service","status":404}'),
         (403, b'{"error_code":40301,"message":"not for you"}'),
         (401, b"who are you"),
         (200, b"<html>"),
@@ -268,6 +270,7 @@ def test_a_registry_that_cannot_answer_now_is_unreachable(answering: str) -> Non
 def test_an_answer_that_no_waiting_changes_is_a_refusal(answering: str) -> None:
     registry = Registry(answering)
 
-    with pytest.raises(SchemaRefused):
+    with pytest.raises(SchemaRefused) as raised:
         registry.schema(1)
+    assert not isinstance(raised.value, SchemaUnknown)
     registry.close()
