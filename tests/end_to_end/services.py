@@ -60,6 +60,12 @@ class Service:
         )
         threading.Thread(target=self._read, args=(self._process,), daemon=True).start()
 
+    @property
+    def process_id(self) -> int:
+        """Of the running process."""
+        assert self._process is not None
+        return self._process.pid
+
     def kill(self) -> None:
         """End it as a crash would: SIGKILL."""
         assert self._process is not None

@@ -1,0 +1,51 @@
+"""`python -m bench [FIGURE]`: measures all figures, or one, on the stack that the tests use."""
+
+import importlib
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench import machine
+from bench.figures import Figure
+from tests.infrastructure import provided
+
+# Name of the benchmark, and the module whose `run(infrastructure)` gives its figures.
+BENCHMARKS = {
+    "webhook": "bench.webhook",
+    "relay": "bench.relay",
+    "sink_live": "bench.sink_live",
+    "latency": "bench.latency",
+}
+RESULTS = Path(__file__).parent / "results" / "latest.json"
+
+
+def main(arguments: list[str]) -> int:
+    """Measure, print a line per figure, write the results file."""
+    unknown = [name for name in arguments if name not in BENCHMARKS]
+    if unknown:
+        print(f"no figure {unknown[0]}; there are: {', '.join(BENCHMARKS)}", file=sys.stderr)
+        return 2
+    figures: list[Figure] = []
+    with provided() as infrastructure:
+        for name in arguments or BENCHMARKS:
+            benchmark = importlib.import_module(BENCHMARKS[name])
+            for figure in benchmark.run(infrastructure):
+                print(figure.line(), flush=True)
+                figures.append(figure)
+    _write(figures)
+    return 0
+
+
+def _write(figures: list[Figure]) -> None:
+    RESULTS.parent.mkdir(exist_ok=True)
+    results = {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": machine.described(),
+        "figures": {figure.name: figure.values() for figure in figures},
+    }
+    RESULTS.write_text(json.dumps(results, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
