@@ -122,7 +122,7 @@ class BatchCodec:
                 [_array(field, columns.get(field.name), count) for field in self.arrow_schema],
                 schema=self.arrow_schema,
             )
-            # One chunk, on this thread: the order is kept, and the caller decides about threads.
+            # One chunk: the records stay in one array, and more threads gain nothing here.
             (bodies,) = pyruhvro.serialize_record_batch(batch, self._text, 1)
         except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
             raise BadRecord(
