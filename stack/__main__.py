@@ -66,24 +66,20 @@ def up(
 
 @app.command()
 def status(folder: FolderOption = None) -> None:
-    """Print what runs, where, and where its log is."""
+    """Print what runs, where, and where its log is.
+
+    Without a folder both the local stack and the demo are shown.
+    """
     from rich.console import Console
-    from rich.table import Table
+
+    from stack.status_table import status_table
 
     console = Console()
-    stack = _stack(_settings(), folder or LOCAL, console)
-    table = Table("program", "state", "process")
-    table.add_column("address", overflow="fold")
-    table.add_column("log", overflow="fold")
-    for standing in stack.standings():
-        table.add_row(
-            standing.name,
-            standing.state.value,
-            "" if standing.pid is None else str(standing.pid),
-            standing.address,
-            "" if standing.log is None else str(standing.log),
-        )
-    console.print(table)
+    settings = _settings()
+    for place in (folder,) if folder is not None else (LOCAL, DEMO):
+        if place in {folder, LOCAL} or place.exists():
+            standings = _stack(settings, place, console).standings()
+            console.print(status_table(str(place), standings))
 
 
 @app.command()
@@ -130,17 +126,16 @@ def demo(
     Everything lies in .stripeline/demo, which each demo empties first. Ctrl-C, or
     `stripeline stack down` elsewhere, stops all of it.
     """
-    from rich.console import Console
-
     from stack.demo import Demo
+    from stack.demo_screen import console
     from stack.folder import Folder
 
     settings = _settings()
     performed = Demo(
-        folder=Folder(path=DEMO),
+        folder=Folder(path=DEMO.resolve()),
         given=settings.given(),
         cache=settings.stack_cache.expanduser(),
-        console=Console(),
+        console=console(),
     )
     performed.run(leave=leave)
 
@@ -158,7 +153,7 @@ def _stack(settings: "StackSettings", folder: Path, console: "Console") -> "Loca
     from stack.progress import OnConsole
 
     return LocalStack(
-        folder=Folder(path=folder),
+        folder=Folder(path=folder.resolve()),
         given=settings.given(),
         cache=settings.stack_cache.expanduser(),
         progress=OnConsole(console),

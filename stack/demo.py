@@ -17,7 +17,7 @@ from runtime.stop import Stop
 from stack import postgres
 from stack.addresses import Addresses, Given
 from stack.demo_rows import Rows
-from stack.demo_screen import Screen, addresses_panel, trials_table
+from stack.demo_screen import Screen, addresses_lines, trials_table
 from stack.demo_stripe import Stripe, change_something, furnish
 from stack.errors import ProgramFailed, StackError, StillRunning, WrongRows
 from stack.folder import HOST, Folder
@@ -95,7 +95,8 @@ class Demo:
             if differences:
                 raise WrongRows("\n".join(["The rows differ from Stripe:", *differences]))
             self._console.print(trials_table(rows.trials()))
-            self._console.print(addresses_panel(self._shown(scene)))
+            shown = addresses_lines(self._shown(scene))
+            self._console.print(shown, highlight=False, soft_wrap=True)
             if leave:
                 self._console.print("Every row says what Stripe says.")
             else:

@@ -6,23 +6,30 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
+from rich.box import SIMPLE
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
 from stack.demo_rows import Trial
 
 CHANGES_SHOWN = 6
+LOG_COLUMNS = 120
+
+
+def console() -> Console:
+    """The console of a command: the terminal's width, or one that fits the table in a log."""
+    found = Console()
+    return found if found.is_terminal else Console(width=LOG_COLUMNS)
 
 
 def trials_table(trials: Iterable[Trial]) -> Table:
     """The rows of the trial query."""
-    table = Table(title="The trial query, for each organisation", title_justify="left")
-    for name in ("organisation", "platform", "customer_id", "subscription_status"):
-        table.add_column(name)
-    table.add_column("days_left_in_trial", justify="right")
+    table = Table(title="The trial query, for each organisation", title_justify="left", box=SIMPLE)
+    for name in ("organisation", "platform", "customer_id", "subscription_\nstatus"):
+        table.add_column(name, overflow="fold")
+    table.add_column("days_left_\nin_trial", justify="right")
     table.add_column("trial_end_date")
     for trial in trials:
         table.add_row(
@@ -30,20 +37,17 @@ def trials_table(trials: Iterable[Trial]) -> Table:
             trial.platform or "",
             trial.customer,
             trial.status or "",
-            "" if trial.days_left is None else f"{trial.days_left:.3f}",
-            "" if trial.ends is None else trial.ends.isoformat(sep=" ", timespec="seconds"),
+            "" if trial.days_left is None else f"{trial.days_left:.4f}",
+            "" if trial.ends is None else f"{trial.ends:%Y-%m-%d %H:%M}",
         )
     return table
 
 
-def addresses_panel(addresses: Iterable[tuple[str, str]]) -> Panel:
-    """Names and addresses, one pair a line, whole so that they can be copied."""
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="bold")
-    grid.add_column(overflow="fold")
-    for name, address in addresses:
-        grid.add_row(name, address)
-    return Panel(grid, title="Running", title_align="left")
+def addresses_lines(addresses: Iterable[tuple[str, str]]) -> str:
+    """Names and addresses, one pair a line; printed unbroken, they can be copied."""
+    pairs = list(addresses)
+    width = max(len(name) for name, _ in pairs)
+    return "\n".join(f"  {name:<{width}}  {address}" for name, address in pairs)
 
 
 class Screen:

@@ -26,6 +26,10 @@ class Folder:
 
     path: Path
 
+    def __post_init__(self) -> None:
+        # The programs have working folders of their own.
+        assert self.path.is_absolute()
+
     @property
     def pid_files(self) -> Path:
         """Where the pid files lie."""

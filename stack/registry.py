@@ -11,7 +11,8 @@ from stack.supervisor import Program
 
 NAME = "registry"
 CONFLUENT_API = "/apis/ccompat/v7"
-HEAP = ("-Xms64m", "-Xmx384m")
+# It starts often and serves little: the fast compiler alone halves the time until it answers.
+TUNING = ("-Xmx384m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 ANSWER_SECONDS_MAX = 5.0
 
 
@@ -28,7 +29,7 @@ def program(folder: Folder, *, java: Java, unpacked: Path, kafka: str) -> Progra
     manager = "-Djava.util.logging.manager=org.jboss.logmanager.LogManager"
     return Program(
         name=NAME,
-        command=(java.program, *HEAP, manager, "-jar", str(runners[0])),
+        command=(java.program, *TUNING, manager, "-jar", str(runners[0])),
         environment=environment(kafka=kafka, host=HOST, port=port),
         answers=lambda: answers(url(port)),
     )
