@@ -94,7 +94,8 @@ class Demo:
                 differences = rows.await_agreement(stripe)
             if differences:
                 raise WrongRows("\n".join(["The rows differ from Stripe:", *differences]))
-            self._console.print(trials_table(rows.trials()))
+            if leave or not self._console.is_terminal:
+                self._console.print(trials_table(rows.trials()))
             shown = addresses_lines(self._shown(scene))
             self._console.print(shown, highlight=False, soft_wrap=True)
             if leave:
@@ -110,6 +111,7 @@ class Demo:
             screen.show(rows.trials())
             while not stop.wait(seconds=PAUSE_SECONDS):
                 if self._stopped_elsewhere():
+                    self._console.print("Stopped elsewhere.")
                     return
                 changed = change_something(stripe, chance)
                 if changed is None:
