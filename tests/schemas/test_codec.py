@@ -1,5 +1,6 @@
 import io
 import math
+import os
 import struct
 from typing import Any
 
@@ -16,6 +17,7 @@ from tests.schemas.drawn_records import as_columns, extreme_rows, records
 
 EVERY_TYPE = (*load_catalogue(), load_catalogue().get("v2.core.account"))
 SUBSCRIPTION = load_catalogue().get("subscription")
+EXAMPLES = int(os.environ.get("STRIPELINE_TEST_EXAMPLES", "60"))
 SMALL = load_catalogue().get("tax_id")
 
 
@@ -42,7 +44,7 @@ def test_both_codecs_write_the_same_bytes_and_read_the_same_values(
     assert rows_of(many.decode(bodies)) == rows
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_any_record_survives_either_codec_written_by_either(data: st.DataObject) -> None:
     object_type = data.draw(st.sampled_from([SMALL, load_catalogue().get("balance_transaction")]))
