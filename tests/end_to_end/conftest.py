@@ -6,22 +6,27 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.installation import Installation
-from tests.end_to_end.services import running
 from tests.infrastructure import Infrastructure
+from tests.isolation import fresh_database, fresh_namespace
 
 
 @pytest.fixture
-def stopped_installation(
+def installation(
     stack: Infrastructure, namespace: str, database_url: str, tmp_path: Path
-) -> Installation:
-    """An installation whose services are not started yet."""
-    return Installation(stack, namespace=namespace, database_url=database_url, folder=tmp_path)
+) -> Iterator[Installation]:
+    """An installation of the test's own, which it may harm; it runs and is ready."""
+    made = Installation(stack, namespace=namespace, database_url=database_url, folder=tmp_path)
+    with made.running():
+        yield made
 
 
-@pytest.fixture
-def installation(stopped_installation: Installation) -> Iterator[Installation]:
-    """An installation that runs and is ready."""
-    with running(
-        stopped_installation.webhook, stopped_installation.relay, stopped_installation.sink
-    ):
-        yield stopped_installation
+@pytest.fixture(scope="module")
+def shared_installation(
+    stack: Infrastructure, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Installation]:
+    """An installation for all tests of a module, each with objects of its own."""
+    folder = tmp_path_factory.mktemp("installation")
+    with fresh_namespace(stack) as namespace, fresh_database(stack) as database_url:
+        made = Installation(stack, namespace=namespace, database_url=database_url, folder=folder)
+        with made.running():
+            yield made

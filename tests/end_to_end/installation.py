@@ -1,13 +1,16 @@
 """A whole stripeline installation on the suite's Kafka, registry and Postgres."""
 
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import psycopg
 from psycopg.rows import dict_row
 
-from tests.end_to_end.services import Service, eventually
+from tests.end_to_end.services import Service, eventually, running
 from tests.end_to_end.stripe_events import WEBHOOK_SECRET, Sender
+from tests.end_to_end.topic_reader import Read, read_topic
 from tests.infrastructure import Infrastructure
 
 ARRIVE_SECONDS_MAX = 90.0
@@ -35,6 +38,7 @@ class Installation:
             "RELAY_MEMORY_FOLDER": str(folder / "memory"),
         }
         self._folder = folder
+        self._senders: list[Sender] = []
         self.webhook = self.service("producer", "webhook", name="webhook")
         self.relay = self.service("producer", "relay", name="relay")
         self.sink = self.service("sink", "run", name="sink")
@@ -50,7 +54,19 @@ class Installation:
 
     def sender(self) -> Sender:
         """A sender to the webhook service."""
-        return Sender(int(self.webhook.said("port")))
+        made = Sender(int(self.webhook.said("port")))
+        self._senders.append(made)
+        return made
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Start webhook, relay and sink, and stop them whatever happens."""
+        try:
+            with running(self.webhook, self.relay, self.sink):
+                yield
+        finally:
+            for sender in self._senders:
+                sender.close()
 
     def topic(self, object_name: str) -> str:
         """The topic of an object."""
@@ -64,15 +80,32 @@ class Installation:
             except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
                 return []
 
-    def versions(self) -> dict[str, int]:
-        """`metadata.version` of every subscription row."""
+    def versions(self, objects: Collection[str]) -> dict[str, int]:
+        """`metadata.version` of the rows of these subscriptions."""
         found = self.rows("select id, metadata ->> 'version' as version from stripe.subscription")
-        return {row["id"]: int(row["version"]) for row in found}
+        return {row["id"]: int(row["version"]) for row in found if row["id"] in objects}
 
     def await_versions(self, expected: dict[str, int]) -> None:
-        """Wait until the table says what is expected, neither more nor less."""
+        """Wait until the rows of these subscriptions say what is expected."""
         eventually(
-            lambda: self.versions() == expected,
+            lambda: self.versions(expected.keys()) == expected,
             seconds_max=ARRIVE_SECONDS_MAX,
-            what=f"the table of {len(expected)} subscriptions is right",
+            what=f"the rows of {len(expected)} subscriptions are right",
         )
+
+    def await_relayed(self) -> None:
+        """Wait until the relay is done with every event that was acknowledged."""
+        sent = sum(sender.acknowledged for sender in self._senders)
+        eventually(
+            lambda: self.relay.metric("stripeline_relay_consumed_total") >= sent,
+            seconds_max=ARRIVE_SECONDS_MAX,
+            what=f"{sent} events are relayed",
+        )
+
+    def published(self, object_name: str, objects: Collection[str]) -> list[Read]:
+        """Every record of these objects, as a stock subscriber reads them, in order."""
+        return [
+            record
+            for record in read_topic(self.infrastructure, self.topic(object_name))
+            if record.key in objects
+        ]

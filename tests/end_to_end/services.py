@@ -45,6 +45,10 @@ class Service:
     def start(self) -> "Service":
         """Start the process and wait until `/readyz` answers 200."""
         self.launch()
+        return self.await_ready()
+
+    def await_ready(self) -> "Service":
+        """Wait until `/readyz` answers 200."""
         eventually(self._ready, seconds_max=START_SECONDS_MAX, what=self._failure())
         return self
 
@@ -142,10 +146,12 @@ class Service:
 
 @contextmanager
 def running(*services: Service) -> Iterator[None]:
-    """Start the services in order and stop them in reverse, whatever happens between."""
+    """Start the services side by side and stop them in reverse, whatever happens between."""
     try:
         for service in services:
-            service.start()
+            service.launch()
+        for service in services:
+            service.await_ready()
         yield
     finally:
         for service in reversed(services):

@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.end_to_end.installation import Installation
-from tests.end_to_end.services import running
 from tests.end_to_end.stripe_events import Told, history
 from tests.end_to_end.topic_reader import assert_strictly_increasing, read_topic
 from tests.infrastructure import Infrastructure
@@ -47,7 +46,7 @@ def test_after_kafka_was_away_for_20_seconds_every_event_arrives_once(
         installation = Installation(
             behind, namespace=namespace, database_url=database_url, folder=tmp_path
         )
-        with running(installation.webhook, installation.relay, installation.sink):
+        with installation.running():
             events, expected = _burst()
             sender = installation.sender()
             for event in events[: len(events) // 2]:
@@ -76,7 +75,7 @@ def test_after_postgres_was_away_for_20_seconds_every_row_is_right(
         installation = Installation(
             stack, namespace=namespace, database_url=through, folder=tmp_path
         )
-        with running(installation.webhook, installation.relay, installation.sink):
+        with installation.running():
             events, expected = _burst()
             sender = installation.sender()
             for event in events[: len(events) // 2]:
