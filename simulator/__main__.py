@@ -2,34 +2,20 @@
 
 import typer
 
-app = typer.Typer(
-    no_args_is_help=False,
-    invoke_without_command=True,
-    help="Serve a simulated Stripe: its API, its webhooks and a clock that can be moved.",
-)
+app = typer.Typer(add_completion=False, invoke_without_command=True)
 
 
 @app.callback()
 def simulator() -> None:
     """Serve a simulated Stripe until stopped: its API, its webhooks, and a clock you can move.
 
-    Point Stripe's own library at it, any key that begins with sk_test_ will do:
+    Point Stripe's own library at it; any key that begins with sk_test_ will do:
 
-        StripeClient("sk_test_any", base_addresses={"api": "http://127.0.0.1:12111"})
+    StripeClient("sk_test_any", base_addresses={"api": "http://127.0.0.1:12111"})
 
     Webhooks go to SIMULATOR_WEBHOOK_URL, signed with STRIPE_WEBHOOK_SECRET. Time is moved by
-    POST /_simulator/clock {"advance_seconds": 86400}. All settings: docs/settings.md.
+    POST /_simulator/clock with {"advance_seconds": 86400}. All settings: docs/settings.md.
     """
-    from runtime.errors import StripelineError
-
-    try:
-        _serve()
-    except StripelineError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(error.exit_code) from error
-
-
-def _serve() -> None:
     from prometheus_client import CollectorRegistry
 
     from runtime import logs

@@ -79,7 +79,7 @@ class Api:
     def _run(self, session: Session, call: Call) -> Body:
         handler, identifiers = self._router.find(call.method, call.path)
         raw: dict[str, Raw] = decode(call.query)
-        raw |= decode(call.body.decode())
+        raw |= decode(call.body.decode(errors="replace"))
         asked = raw.pop("expand", "")
         body = handler(session, identifiers, raw)
         return self._expander.expand(session, body, asked) if asked else body

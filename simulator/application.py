@@ -1,6 +1,7 @@
 """The ASGI application: bytes in, bytes out, and a tick that lets time pass."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, TypeAlias
 
@@ -34,6 +35,7 @@ class Application:
         await receive()
         await self._simulation.start()
         ticking = asyncio.get_running_loop().create_task(self._tick())
+        ticking.add_done_callback(_raise_what_failed)
         await send({"type": "lifespan.startup.complete"})
         await receive()
         ticking.cancel()
@@ -56,7 +58,8 @@ class Application:
         )
         try:
             answer = await self._answer(call)
-        except ConnectionCut:
+        except ConnectionCut as cut:
+            await _wait_for_disconnect(receive, seconds=cut.seconds)
             await _begin(send, status=200, headers=[(b"content-length", b"1048576")])
             # Returning before the promised bytes are sent makes the server close the connection.
             await send({"type": "http.response.body", "body": b"{", "more_body": True})
@@ -69,11 +72,25 @@ class Application:
     async def _answer(self, call: Call) -> Answer:
         if call.path.startswith(PREFIX):
             return await self._control.answer(call)
-        return await self._simulation.api.answer(call)
+        return self._simulation.api.answer(call)
+
+
+def _raise_what_failed(task: asyncio.Task[None]) -> None:
+    """Let the event loop report why time stands still."""
+    if not task.cancelled():
+        task.result()
 
 
 async def _begin(send: Send, *, status: int, headers: list[tuple[bytes, bytes]]) -> None:
     await send({"type": "http.response.start", "status": status, "headers": headers})
+
+
+async def _wait_for_disconnect(receive: Receive, *, seconds: float) -> None:
+    """Say nothing until the client has gone, at most `seconds`."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            while (await receive())["type"] != "http.disconnect":
+                pass
 
 
 async def _body(receive: Receive) -> bytes:

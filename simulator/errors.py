@@ -58,7 +58,11 @@ class Refused(StripelineError):
 
 
 class ConnectionCut(StripelineError):
-    """The fault plan cuts the connection instead of answering."""
+    """The fault plan cuts the connection instead of answering, after `seconds` of silence."""
+
+    def __init__(self, *, seconds: float) -> None:
+        super().__init__()
+        self.seconds = seconds
 
 
 class PortTaken(StripelineError):

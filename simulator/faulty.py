@@ -1,6 +1,5 @@
 """The API behind a fault plan: a wrapper that answers wrongly, late or not at all."""
 
-import asyncio
 from typing import assert_never
 
 from simulator.api import Api
@@ -16,7 +15,7 @@ class FaultyApi:
         self._api = api
         self._faults = faults
 
-    async def answer(self, call: Call) -> Answer:
+    def answer(self, call: Call) -> Answer:
         """The API's answer, or what the plan puts in its place.
 
         Raises:
@@ -35,9 +34,8 @@ class FaultyApi:
             case ResponseFaultKind.HANG | ResponseFaultKind.CUT:
                 if fault.after_work:
                     self._api.answer(call)
-                if fault.kind is ResponseFaultKind.HANG:
-                    await asyncio.sleep(fault.seconds)
-                raise ConnectionCut
+                hangs = fault.kind is ResponseFaultKind.HANG
+                raise ConnectionCut(seconds=fault.seconds if hangs else 0.0)
             case _:
                 assert_never(fault.kind)
 

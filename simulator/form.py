@@ -18,9 +18,10 @@ def decode(encoded: str) -> dict[str, Raw]:
         Refused: brackets that do not match, a name used both as a value and as a parent.
     """
     tree: dict[str, Raw] = {}
-    fields = parse_qsl(
-        encoded, keep_blank_values=True, max_num_fields=FIELDS_MAX, encoding="utf-8"
-    )
+    try:
+        fields = parse_qsl(encoded, keep_blank_values=True, max_num_fields=FIELDS_MAX)
+    except ValueError:
+        raise Refused(f"A request has at most {FIELDS_MAX} parameters.") from None
     for name, value in fields:
         _plant(tree, _path(name), value, name=name)
     return tree

@@ -13,15 +13,28 @@ LONG = 24
 
 
 class Identifiers:
-    """A seeded source of ids, keys and secrets."""
+    """A seeded source of ids, keys and secrets.
+
+    Each prefix has a sequence of its own: reading (which makes request ids) or another type's
+    objects do not move the ids of the next customer.
+    """
 
     def __init__(self, *, seed: int) -> None:
-        self._random = random.Random(seed)  # noqa: S311 - ids of a simulation guard nothing
+        self._seed = seed
+        self._sequences: dict[str, random.Random] = {}
 
     def make(self, prefix: str, *, length: int = LONG) -> str:
         """A new id: `prefix` (with its underscore) and `length` random characters."""
-        return prefix + "".join(self._random.choices(ALPHABET, k=length))
+        return prefix + "".join(self._sequence(prefix).choices(ALPHABET, k=length))
 
     def code(self, *, length: int = 8) -> str:
         """A new code that people type, such as a coupon's id."""
-        return "".join(self._random.choices(CODE_ALPHABET, k=length))
+        return "".join(self._sequence("code").choices(CODE_ALPHABET, k=length))
+
+    def _sequence(self, name: str) -> random.Random:
+        found = self._sequences.get(name)
+        if found is None:
+            # The ids of a simulation guard nothing: they need no secure randomness.
+            found = random.Random(f"{self._seed}:{name}")  # noqa: S311
+            self._sequences[name] = found
+        return found

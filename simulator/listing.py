@@ -8,7 +8,7 @@ from simulator.form import Raw
 from simulator.parameters import Parser, integer, parse, text
 from simulator.resource import Resource
 from simulator.session import Session
-from simulator.state import INDEXED_FIELDS, Body, Collection
+from simulator.state import Body, Collection
 
 LIMIT_DEFAULT = 10
 LIMIT_MAX = 100
@@ -79,7 +79,7 @@ def _candidates(
         if place is None:
             raise no_such(resource.name, cursor[1], parameter=cursor[0])
     backwards = "ending_before" in given
-    indexed = next((name for name in INDEXED_FIELDS if isinstance(asked.get(name), str)), None)
+    indexed = next((name for name in asked if resource.filters[name].indexed), None)
     if indexed is not None:
         return _members(collection, indexed, asked[indexed], place=place, backwards=backwards)
     if backwards:

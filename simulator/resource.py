@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 from simulator.identifiers import LONG
 from simulator.parameters import Parser, boolean, integer, merged_metadata, record, text
 from simulator.session import Session
-from simulator.state import Body
+from simulator.state import INDEXED_FIELDS, Body
 
 Create: TypeAlias = Callable[[Session, Body], Body]
 Change: TypeAlias = Callable[[Session, Body, Body], Body]
@@ -16,10 +16,14 @@ Include: TypeAlias = Callable[[Session, Body], Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """A list's filter: how its parameter is read and which objects it keeps."""
+    """A list's filter: how its parameter is read and which objects it keeps.
+
+    `indexed` is set where it asks for the value of one of `INDEXED_FIELDS`, as it stands.
+    """
 
     parser: Parser
     keeps: Callable[[Body, Any], bool]
+    indexed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +118,11 @@ def short_list(bodies: list[Body], *, url: str, count_max: int = 10) -> Body:
 
 def equals(name: str, *, parser: Parser = text) -> Filter:
     """Keeps the objects whose field `name` has the asked value."""
-    return Filter(parser=parser, keeps=lambda body, asked: bool(body[name] == asked))
+    return Filter(
+        parser=parser,
+        keeps=lambda body, asked: bool(body[name] == asked),
+        indexed=name in INDEXED_FIELDS,
+    )
 
 
 def within(name: str) -> Filter:

@@ -83,6 +83,24 @@ def routes_of(resource: Resource) -> list[Route]:
     return routes
 
 
+def nested_list(resource: Resource, *, parent: str, path: str, field: str) -> Route:
+    """A list of the objects that belong to one of type `parent`, with the resource's filters.
+
+    Args:
+        resource: what is listed.
+        parent: Stripe's `object` of the one in the path.
+        path: the whole path, with `{id}` for the parent.
+        field: the resource's field that holds the parent's id; also the name of a filter.
+    """
+
+    def handler(session: Session, ids: tuple[str, ...], raw: dict[str, Raw]) -> Body:
+        owner = session.get(parent, ids[0])
+        listed = list_objects(session, resource, {**raw, field: owner["id"]})
+        return {**listed, "url": path.replace(PLACEHOLDER, owner["id"])}
+
+    return Route(method="GET", path=path, handler=handler)
+
+
 def _retrieve(resource: Resource) -> Handler:
     def handler(session: Session, ids: tuple[str, ...], raw: dict[str, Raw]) -> Body:
         parse(raw, {})

@@ -1,6 +1,7 @@
 """A simulator that serves from a thread of this process, and is controlled from it."""
 
 import socket
+import ssl
 import threading
 from collections.abc import Sequence
 from types import TracebackType
@@ -39,7 +40,8 @@ class Simulator:
         self._simulation = Simulation(self._options, real=clock or SystemClock())
         self._socket = _listen(self._options.host, self._options.port)
         self.port: int = self._socket.getsockname()[1]
-        self.url = f"http://{self._options.host}:{self.port}"
+        everywhere = self._options.host == "0.0.0.0"  # noqa: S104 - compared, not listened on
+        self.url = f"http://{'127.0.0.1' if everywhere else self._options.host}:{self.port}"
         config = uvicorn.Config(
             Application(self._simulation),
             loop="uvloop",
@@ -61,7 +63,11 @@ class Simulator:
             daemon=True,
         )
         self._control = httpx.Client(
-            base_url=self.url + PREFIX, timeout=CONTROL_SECONDS_MAX, trust_env=False
+            base_url=self.url + PREFIX,
+            timeout=CONTROL_SECONDS_MAX,
+            trust_env=False,
+            # Loading the machine's certificates takes longer than starting the server.
+            verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
         )
 
     def start(self) -> None:

@@ -66,7 +66,11 @@ class SimulatorSettings(BaseSettings):
         description="What goes wrong, as JSON; docs/simulator.md tells what a plan may hold.",
         examples=['{"seed": 7, "webhooks": {"duplicated": 0.1, "dropped": 0.05}}'],
     )
-    health_host: str = SharedSettings.model_fields["health_host"].default
+    health_host: str = Field(
+        default="0.0.0.0",  # noqa: S104 - probes come from outside the container
+        description="Address that `/healthz`, `/readyz` and `/metrics` listen on.",
+        examples=["127.0.0.1"],
+    )
     health_port: int = Field(
         default=9100,
         description="Port of `/healthz`, `/readyz` and `/metrics`; 0 takes a free one.",

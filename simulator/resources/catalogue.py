@@ -17,8 +17,8 @@ from simulator.resources.products import PRICE, PRODUCT
 from simulator.resources.promotion_codes import PROMOTION_CODE
 from simulator.resources.refunds import REFUND
 from simulator.resources.subscription_items import SUBSCRIPTION_ITEM
-from simulator.resources.subscriptions import SUBSCRIPTION
-from simulator.routing import Route, routes_of
+from simulator.resources.subscriptions import SUBSCRIPTION, discount_routes
+from simulator.routing import Route, nested_list, routes_of
 
 ENDPOINTS: tuple[Resource, ...] = (
     BALANCE_TRANSACTION,
@@ -44,4 +44,13 @@ RESOURCES: tuple[Resource, ...] = (*ENDPOINTS, DISCOUNT, LINE_ITEM)
 def all_routes() -> list[Route]:
     """Every endpoint under `/v1`."""
     routes = [route for resource in ENDPOINTS for route in routes_of(resource)]
-    return [*routes, *line_routes(), *event_routes()]
+    nested = [
+        nested_list(
+            PAYMENT_METHOD,
+            parent="customer",
+            path="/v1/customers/{id}/payment_methods",
+            field="customer",
+        ),
+        nested_list(REFUND, parent="charge", path="/v1/charges/{id}/refunds", field="charge"),
+    ]
+    return [*routes, *nested, *line_routes(), *event_routes(), *discount_routes()]

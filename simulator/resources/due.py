@@ -3,7 +3,7 @@
 from typing import assert_never
 
 from simulator.agenda import Due, Entry
-from simulator.resources.billing import renew
+from simulator.resources.billing import UPCOMING_BEFORE_SECONDS, renew
 from simulator.resources.invoice_shape import INVOICE_SHAPE
 from simulator.resources.invoice_states import collect, finalize, subscription_of, void, write_off
 from simulator.resources.invoices import method_for, parent_of
@@ -57,7 +57,9 @@ def _of_subscription(session: Session, subscription: Body, entry: Entry) -> None
         if status == "trialing" and subscription["trial_end"] == entry.at:
             _end_trial(session, subscription)
     elif entry.due is Due.INVOICE_UPCOMING:
-        if status in {"active", "trialing"} and subscription["cancel_at"] is None:
+        ends = min(item["current_period_end"] for item in subscription["items"]["data"])
+        due = ends - UPCOMING_BEFORE_SECONDS == entry.at and subscription["cancel_at"] is None
+        if due and status in {"active", "trialing"}:
             session.say("invoice.upcoming", _upcoming(session, subscription))
     elif entry.due is Due.PERIOD_ENDS:
         ends = min(item["current_period_end"] for item in subscription["items"]["data"])

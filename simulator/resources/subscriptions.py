@@ -4,6 +4,7 @@ from typing import Any
 
 from simulator.agenda import Due
 from simulator.errors import Refused, no_such
+from simulator.form import Raw
 from simulator.parameters import (
     anything,
     array,
@@ -13,6 +14,7 @@ from simulator.parameters import (
     metadata,
     moment,
     number,
+    parse,
     record,
     text,
 )
@@ -39,6 +41,7 @@ from simulator.resources.subscription_items import (
     end_of_period,
 )
 from simulator.resources.subscription_states import cancel, embedded_items, update
+from simulator.routing import Route
 from simulator.session import Session
 from simulator.state import Body
 
@@ -266,10 +269,19 @@ def _resume(session: Session, body: Body, _given: Body) -> Body:
     return resumed
 
 
-def _delete_discount(session: Session, body: Body, _given: Body) -> Body:
-    changed = {"discounts": discounts_for(session, [], owner=body)}
-    update(session, body, changed)
-    return {"object": "discount", "deleted": True}
+def discount_routes() -> list[Route]:
+    """`DELETE /v1/subscriptions/{id}/discount`."""
+    path = "/v1/subscriptions/{id}/discount"
+    return [Route(method="DELETE", path=path, handler=_delete_discounts)]
+
+
+def _delete_discounts(session: Session, ids: tuple[str, ...], raw: dict[str, Raw]) -> Body:
+    parse(raw, {})
+    body = session.get("subscription", ids[0])
+    had = list(body["discounts"])
+    discounts = discounts_for(session, [], owner=body)
+    update(session, body, {"discounts": discounts})
+    return {"id": had[0] if had else None, "object": "discount", "deleted": True}
 
 
 def _hides(_session: Session, body: Body, asked: Body) -> bool:
