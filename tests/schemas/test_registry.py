@@ -202,10 +202,15 @@ def test_what_is_no_schema_and_what_is_no_id_are_refused(
 
 
 @pytest.mark.stack
-def test_a_registry_that_answers_passes_the_check(registry: Registry) -> None:
-    registry.check()
+def test_the_check_passes_a_registry_and_nothing_else(
+    registry: Registry, stack: Infrastructure
+) -> None:
+    not_a_registry = Registry(stack.registry + "/no/such/api")
 
-    assert registry.register("readiness-probe-value", SUBSCRIPTION.schema) > 0
+    registry.check()
+    with pytest.raises(SchemaRefused):
+        not_a_registry.check()
+    not_a_registry.close()
 
 
 def test_a_registry_that_is_not_there_is_unreachable() -> None:
