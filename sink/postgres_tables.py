@@ -124,8 +124,7 @@ class Tables:
             missing = schema.fetchone() == (None,)
             made = [f"create schema {quoted(name.schema)}"] if missing else []
             return made + create_statements(name, shape, key=key)
-        added = [column for column in shape.columns if column.name not in found.types]
-        return widen_statements(name, added) if added else []
+        return widen_statements(name, shape, present=found.types.keys())
 
     def _found(self, name: TableName) -> _Found | None:
         with translated():

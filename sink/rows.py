@@ -243,18 +243,15 @@ def newest_of_each_key(rows: pa.Table, key: Sequence[str]) -> pa.RecordBatch:
     order = pc.sort_indices(
         whole, sort_keys=[*((name, "ascending") for name in key), (EVENT_AT, "descending")]
     )
-    changes = [_changes(whole.column(name).take(order)) for name in key]
-    starts = changes[0]
-    for more in changes[1:]:
-        starts = pc.or_(starts, more)
-    return whole.take(order.filter(starts))
-
-
-def _changes(values: "pa.Array[Any]") -> "pa.BooleanArray":
-    """For each value whether it differs from the one before it; the first does."""
-    first: pa.BooleanArray = pa.array([True])
-    differs = pc.not_equal(values.slice(1), values.slice(0, len(values) - 1))
-    return pa.concat_arrays([first, pc.fill_null(differs, pa.scalar(value=True))])
+    differs: Any = pa.scalar(value=False)
+    for name in key:
+        values = whole.column(name).take(order)
+        here: Any = pc.not_equal(values.slice(1), values.slice(0, len(values) - 1))
+        # A null key is like no other: Postgres shall say what it thinks of it.
+        here = pc.fill_null(here, pa.scalar(value=True))
+        differs = pc.or_(differs, here)
+    first, later = order.slice(0, 1), order.slice(1)
+    return whole.take(pa.concat_arrays([first, later.filter(differs)]))
 
 
 def _oldest(tables: Iterable[pa.Table]) -> int | None:

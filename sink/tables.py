@@ -5,7 +5,7 @@ and `doc`. The column `id` names a row: a type without an id of its own has its 
 """
 
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
@@ -197,17 +197,11 @@ def key_of(*, connect: bool) -> tuple[str, ...]:
 
 def create_statements(name: TableName, shape: TableShape, *, key: Sequence[str]) -> list[str]:
     """The statements that make a table that is not there."""
+    required = {*key, EVENT_AT}
     lines = [
-        f"{quoted(column.name)} {column.sql_type}"
-        + (" not null" if column.name in key or column.name == EVENT_AT else "")
-        for column in shape.columns
+        f"{line} not null" if column in required else line
+        for column, line in _column_lines(shape).items()
     ]
-    lines += [
-        f"{quoted(extra.name)} {extra.sql_type} generated always as "
-        f"({quoted(extra.expression)}) stored"
-        for extra in shape.generated
-    ]
-    lines += [f"{quoted(SYNCED_AT)} timestamptz", f"{quoted(DELETED_AT)} timestamptz"]
     lines.append(f"primary key ({_listed(key)})")
     return [
         f"create table {name.quoted} (\n  " + ",\n  ".join(lines) + "\n)",
@@ -218,16 +212,33 @@ def create_statements(name: TableName, shape: TableShape, *, key: Sequence[str])
     ]
 
 
-def widen_statements(name: TableName, columns: Sequence[Column]) -> list[str]:
-    """The statements that add columns to a table, all in one change of it."""
-    added = ", ".join(
-        f"add column if not exists {quoted(column.name)} {column.sql_type}" for column in columns
-    )
+def widen_statements(name: TableName, shape: TableShape, *, present: Collection[str]) -> list[str]:
+    """The statements that add what a table lacks, all in one change of it; none if it has all."""
+    added = [
+        f"add column if not exists {line}"
+        for column, line in _column_lines(shape).items()
+        if column not in present
+    ]
+    if not added:
+        return []
+    columns = [column for column in shape.columns if column.name not in present]
+    generated = [extra for extra in shape.generated if extra.name not in present]
     return [
-        f"alter table {name.quoted} {added}",
-        *_comments(name, columns, ()),
+        f"alter table {name.quoted} {', '.join(added)}",
+        *_comments(name, columns, generated),
         *_indexes(name, columns),
     ]
+
+
+def _column_lines(shape: TableShape) -> dict[str, str]:
+    """Each column of the table as a statement defines it."""
+    lines = {column.name: f"{quoted(column.name)} {column.sql_type}" for column in shape.columns}
+    lines |= {
+        extra.name: f"{quoted(extra.name)} {extra.sql_type} "
+        f"generated always as ({quoted(extra.expression)}) stored"
+        for extra in shape.generated
+    }
+    return lines | {name: f"{quoted(name)} timestamptz" for name in (SYNCED_AT, DELETED_AT)}
 
 
 def _comments(

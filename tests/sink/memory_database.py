@@ -1,0 +1,99 @@
+"""A database in memory that refuses, stays away or is fenced, as a test wishes."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sink.batch import Partition, Place, place_of
+from sink.claims import Claim
+from sink.database import DeadRow
+from sink.errors import DeadLettersAway, FenceLost, PostgresAway, PostgresRefused
+from sink.rows import Dead, Load, places
+
+
+@dataclass(slots=True, kw_only=True)
+class MemoryDatabase:
+    """Keeps what was committed.
+
+    Attributes:
+        poison: the SQLSTATE with which records at these places are refused.
+        register_refuses: the SQLSTATE with which every dead letter is refused; none is if empty.
+        away: so many calls of `write` fail before one is tried.
+        lost_partitions: another sink has claimed them.
+        in_a_row: what `claim` says of each partition.
+        rows: places of the records that became rows, in order.
+        dead: places and summaries of those in the register.
+        looked_again: how often the tables were forgotten.
+    """
+
+    poison: dict[Place, str] = field(default_factory=dict)
+    register_refuses: str = ""
+    away: int = 0
+    lost_partitions: set[Partition] = field(default_factory=set)
+    in_a_row: dict[Partition, int] = field(default_factory=dict)
+    rows: list[Place] = field(default_factory=list)
+    dead: dict[Place, str] = field(default_factory=dict)
+    next_offsets: dict[Partition, int] = field(default_factory=dict)
+    looked_again: int = 0
+    transactions: int = 0
+
+    def migrate(self) -> list[str]:
+        return []
+
+    def claim(self, partitions: Collection[Partition]) -> dict[Partition, Claim]:
+        return {
+            partition: Claim(
+                next_offset=self.next_offsets.get(partition, 0),
+                fence=1,
+                dead_letters_in_a_row=self.in_a_row.get(partition, 0),
+            )
+            for partition in partitions
+        }
+
+    def lost(self, fences: Mapping[Partition, int]) -> set[Partition]:
+        return self.lost_partitions & fences.keys()
+
+    def write(
+        self, load: Load, *, dead: Sequence[DeadRow], dead_in_a_row: Mapping[Partition, int]
+    ) -> dict[str, int]:
+        if self.away:
+            self.away -= 1
+            raise PostgresAway("the line was cut")
+        partitions = load.batch.next_offsets()
+        if self.lost_partitions & partitions.keys():
+            raise FenceLost("another sink")
+        skipped = places(load.dead)
+        written = [
+            place for record in load.batch.records if (place := place_of(record)) not in skipped
+        ]
+        for place in written:
+            if place in self.poison:
+                raise PostgresRefused(sqlstate=self.poison[place], summary=self.poison[place])
+        if dead and self.register_refuses:
+            raise PostgresRefused(sqlstate=self.register_refuses, summary="the register")
+        self.rows += written
+        self.dead |= {place_of(one.dead.record): one.summary for one in dead}
+        self.in_a_row.update(dead_in_a_row)
+        self.next_offsets.update(partitions)
+        self.transactions += 1
+        return {"ticket": len(written)}
+
+    def look_again(self) -> None:
+        self.looked_again += 1
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+@dataclass(slots=True, kw_only=True)
+class MemoryDeadLetters:
+    """Keeps dead letters; fails so many times first."""
+
+    away: int = 0
+    letters: list[Dead] = field(default_factory=list)
+
+    def send(self, letters: Sequence[Dead], *, at_micros: int) -> None:
+        assert at_micros > 0
+        if self.away:
+            self.away -= 1
+            raise DeadLettersAway("no acknowledgement")
+        self.letters += letters
