@@ -1,7 +1,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from stripe import InvalidRequestError, StripeClient
 
@@ -48,6 +48,7 @@ def test_previous_attributes_are_the_changed_leaves_and_whole_arrays() -> None:
     }
 
 
+@settings(deadline=None)
 @given(old=BODIES, new=BODIES)
 def test_the_new_body_with_the_previous_attributes_is_the_old_one(
     old: dict[str, Any], new: dict[str, Any]
@@ -57,6 +58,7 @@ def test_the_new_body_with_the_previous_attributes_is_the_old_one(
     assert without_nones(undone(new, before)) == without_nones(old)
 
 
+@settings(deadline=None)
 @given(body=BODIES)
 def test_an_unchanged_body_has_no_previous_attributes(body: dict[str, Any]) -> None:
     assert previous_attributes(body, body) == {}
