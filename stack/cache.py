@@ -8,6 +8,7 @@ import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from stack.errors import NotFetched
 
@@ -49,13 +50,30 @@ def unpack_tar(archive: Path, into: Path) -> None:
     """Unpack a tar file, however it is compressed.
 
     Raises:
-        NotFetched: it is not whole.
+        NotFetched: it is not whole, or would write outside of `into`.
     """
+    # Python has the filter since 3.11.4; what it refuses is refused below in any case.
+    options: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
     try:
         with tarfile.open(archive) as opened:
-            opened.extractall(into, filter="data")
+            for member in opened:
+                if not _stays_inside(member, into.resolve()):
+                    raise NotFetched(f"{archive.name} would write outside of its folder.")
+            opened.extractall(into, **options)  # noqa: S202 - each member was looked at
     except (tarfile.TarError, OSError, EOFError) as error:
         raise NotFetched(f"{archive.name} cannot be unpacked: {error}") from error
+
+
+def _stays_inside(member: tarfile.TarInfo, folder: Path) -> bool:
+    place = folder / member.name
+    places = [place]
+    if member.issym():
+        places.append(place.parent / member.linkname)
+    elif member.islnk():
+        places.append(folder / member.linkname)
+    elif not (member.isfile() or member.isdir()):
+        return False
+    return all(Path(os.path.normpath(one)).is_relative_to(folder) for one in places)
 
 
 def unpack_zip_member(archive: Path, *, ending: str, into: Path) -> Path:

@@ -85,15 +85,40 @@ def test_a_member_of_a_zip_file_that_holds_a_tar_file_is_unpacked(tmp_path: Path
     assert unpacked.stat().st_mode & 0o100
 
 
-def test_an_archive_never_writes_outside_of_its_folder(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "kind", "link"),
+    [
+        ("../escaped", tarfile.REGTYPE, ""),
+        ("/escaped", tarfile.REGTYPE, ""),
+        ("inside", tarfile.SYMTYPE, "../escaped"),
+        ("inside", tarfile.LNKTYPE, "../escaped"),
+        ("inside", tarfile.FIFOTYPE, ""),
+    ],
+)
+def test_an_archive_never_writes_outside_of_its_folder(
+    tmp_path: Path, name: str, kind: bytes, link: str
+) -> None:
     bad = tmp_path / "bad.tar"
     with tarfile.open(bad, "w") as archive:
-        program = tarfile.TarInfo("../escaped")
-        program.size = 1
-        archive.addfile(program, io.BytesIO(b"x"))
-    with pytest.raises(NotFetched, match=r"bad\.tar cannot be unpacked"):
+        member = tarfile.TarInfo(name)
+        member.type, member.linkname = kind, link
+        archive.addfile(member)
+    with pytest.raises(NotFetched, match=r"bad\.tar would write outside"):
         unpack_tar(bad, tmp_path / "out")
-    assert not (tmp_path / "escaped").exists()
+    assert sorted(place.name for place in tmp_path.iterdir()) == ["bad.tar"]
+
+
+def test_links_within_an_archive_are_unpacked(tmp_path: Path) -> None:
+    good = tmp_path / "good.tar"
+    with tarfile.open(good, "w") as archive:
+        library = tarfile.TarInfo("lib/libpq.so.5")
+        library.size = 4
+        archive.addfile(library, io.BytesIO(b"code"))
+        link = tarfile.TarInfo("lib/libpq.so")
+        link.type, link.linkname = tarfile.SYMTYPE, "libpq.so.5"
+        archive.addfile(link)
+    unpack_tar(good, tmp_path / "out")
+    assert (tmp_path / "out" / "lib" / "libpq.so").read_bytes() == b"code"
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>not found</html>"])
