@@ -16,6 +16,7 @@ import httpx
 
 START_SECONDS_MAX = 90.0
 STOP_SECONDS_MAX = 30.0
+END_SECONDS_MAX = 90.0
 POLL_SECONDS = 0.02
 
 
@@ -41,6 +42,7 @@ class Service:
         self._said: dict[str, Any] = {}
         self._change = threading.Condition()
         self._process: subprocess.Popen[bytes] | None = None
+        self._reader: threading.Thread | None = None
 
     def start(self) -> "Service":
         """Start the process and wait until `/readyz` answers 200."""
@@ -62,7 +64,8 @@ class Service:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
         )
-        threading.Thread(target=self._read, args=(self._process,), daemon=True).start()
+        self._reader = threading.Thread(target=self._read, args=(self._process,), daemon=True)
+        self._reader.start()
 
     @property
     def process_id(self) -> int:
@@ -88,6 +91,25 @@ class Service:
             process.kill()
             process.wait()
             raise AssertionError(f"{self.name} did not stop within {STOP_SECONDS_MAX} s") from None
+
+    def wait(self) -> int:
+        """Wait until it ends by itself; its exit code."""
+        assert self._process is not None
+        process, self._process = self._process, None
+        code = process.wait(END_SECONDS_MAX)
+        assert self._reader is not None
+        self._reader.join()
+        return code
+
+    def pause(self) -> None:
+        """Let it stand still, as on an overloaded machine: SIGSTOP."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on after `pause`."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
 
     def close(self) -> None:
         """Stop it if it still runs."""

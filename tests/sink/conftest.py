@@ -1,12 +1,19 @@
 """Fixtures of the sink's tests on a real Postgres."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
 from sink.postgres_database import PostgresDatabase
+from tests.end_to_end.services import Service
+from tests.infrastructure import Infrastructure
+from tests.sink.publisher import Publisher
+
+SinkStarter = Callable[..., Service]
 
 
 @pytest.fixture
@@ -24,3 +31,39 @@ def database(database_url: str) -> Iterator[PostgresDatabase]:
     opened.migrate()
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def publisher(stack: Infrastructure, namespace: str) -> Iterator[Publisher]:
+    """Publishes in the fresh namespace; the topic of dead letters is there."""
+    made = Publisher(stack, namespace=namespace)
+    made.make_topic(made.names.dead_letters, partitions=1)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def sink(
+    stack: Infrastructure, namespace: str, database_url: str, tmp_path: Path
+) -> Iterator[SinkStarter]:
+    """Makes sinks as processes of their own: `sink()`, `sink("second", NAME=value)`."""
+    with ExitStack() as started:
+
+        def make(name: str = "sink", **environment: str) -> Service:
+            service = Service(
+                "sink",
+                "run",
+                environment={
+                    "KAFKA_BOOTSTRAP_SERVERS": stack.kafka,
+                    "SCHEMA_REGISTRY_URL": stack.registry,
+                    "DATABASE_URL": database_url,
+                    "KAFKA_NAMESPACE": namespace,
+                    **environment,
+                },
+                folder=tmp_path,
+                name=name,
+            )
+            started.callback(service.close)
+            return service
+
+        yield make
