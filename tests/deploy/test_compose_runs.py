@@ -108,7 +108,7 @@ def composition() -> Iterator[Composition]:
         composition.compose("up", "--build", "--detach", "--wait")
         yield composition
     finally:
-        composition.compose("down", "--volumes", "--timeout", "30")
+        composition.compose("down", "--volumes", "--rmi", "local", "--timeout", "30")
     label = f"label=com.docker.compose.project={composition.project}"
     assert composition.docker("ps", "--all", "--quiet", "--filter", label) == ""
     assert composition.docker("volume", "ls", "--quiet", "--filter", label) == ""
