@@ -21,7 +21,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from producer.errors import KafkaUnreachable
 
-CALL_SECONDS_MAX: Final = 15.0
+CALL_SECONDS_MAX: Final = 10.0
 READ_RECORDS_MAX: Final = 5_000
 READ_SECONDS: Final = 0.2
 QUIET_READS_MAX: Final = 150

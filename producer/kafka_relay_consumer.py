@@ -20,7 +20,7 @@ from confluent_kafka import (
 from producer.errors import KafkaUnreachable
 from producer.reading import InboxRecord
 
-CALL_SECONDS_MAX: Final = 15.0
+CALL_SECONDS_MAX: Final = 10.0
 SESSION_SECONDS_MAX: Final = 10.0
 """A relay that was killed holds its partitions for so long."""
 FETCH_KIBIBYTES_MAX: Final = 131_072

@@ -10,13 +10,14 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer, Topic
 from producer.errors import KafkaUnreachable, NotCommitted, UnknownOutcome
 from producer.topics import DEAD_LETTER_RECORD_BYTES_MAX
 from runtime import logs
+from runtime.clock import Clock
 
 TRANSACTION_SECONDS_MAX: Final = 10.0
 """A transaction that a dead relay left open holds its successor back for no longer."""
-CALL_SECONDS_MAX: Final = 15.0
+CALL_SECONDS_MAX: Final = 8.0
+ABORT_SECONDS_MAX: Final = 4.0
 QUEUE_RECORDS_MAX: Final = 100_000
 RETRY_PAUSE_SECONDS: Final = 0.05
-RETRIES_MAX: Final = 200
 
 
 class TransactionalProducer:
@@ -27,12 +28,16 @@ class TransactionalProducer:
     """
 
     def __init__(
-        self, *, kafka: Mapping[str, str | int | float | bool], transactional_id: str
+        self,
+        *,
+        kafka: Mapping[str, str | int | float | bool],
+        transactional_id: str,
+        clock: Clock,
     ) -> None:
+        self._clock = clock
         self._producer = Producer(
             {**kafka, **_properties(transactional_id)}, logger=logging.getLogger("kafka")
         )
-        self._undelivered: KafkaError | None = None
 
     def start(self) -> None:
         """Fence the predecessor, and end what it left open.
@@ -49,7 +54,6 @@ class TransactionalProducer:
 
     def begin(self) -> None:
         """Begin a transaction."""
-        self._undelivered = None
         try:
             self._producer.begin_transaction()
         except KafkaException as error:
@@ -113,13 +117,15 @@ class TransactionalProducer:
         offsets = [
             TopicPartition(topic, partition, offset) for partition, offset in next_offsets.items()
         ]
+        deadline = self._clock.monotonic_seconds() + CALL_SECONDS_MAX
         if offsets:
             self._insist(
-                lambda: self._producer.send_offsets_to_transaction(
-                    offsets, group_metadata, CALL_SECONDS_MAX
-                )
+                lambda seconds: self._producer.send_offsets_to_transaction(
+                    offsets, group_metadata, seconds
+                ),
+                deadline=deadline,
             )
-        self._insist(lambda: self._producer.commit_transaction(CALL_SECONDS_MAX))
+        self._insist(self._producer.commit_transaction, deadline=deadline)
 
     def abort(self) -> None:
         """End the transaction; nothing it holds is published.
@@ -128,7 +134,7 @@ class TransactionalProducer:
             UnknownOutcome: throw the producer away.
         """
         try:
-            self._producer.abort_transaction(CALL_SECONDS_MAX)
+            self._producer.abort_transaction(ABORT_SECONDS_MAX)
         except KafkaException as error:
             raise UnknownOutcome(error.args[0].name()) from error
 
@@ -139,11 +145,11 @@ class TransactionalProducer:
         except KafkaException as error:
             logs.logger("relay").info("purge failed", error=error.args[0].name())
 
-    def _insist(self, call: Callable[[], None]) -> None:
-        """Call again while that is what Kafka asks for, about as long as a transaction lasts."""
-        for _ in range(RETRIES_MAX):
+    def _insist(self, call: Callable[[float], None], *, deadline: float) -> None:
+        """Call again while that is what Kafka asks for, until the deadline."""
+        while (left := deadline - self._clock.monotonic_seconds()) > 0:
             try:
-                call()
+                call(left)
             except KafkaException as failure:
                 error: KafkaError = failure.args[0]
                 if error.txn_requires_abort():
@@ -154,7 +160,7 @@ class TransactionalProducer:
                 time.sleep(RETRY_PAUSE_SECONDS)
             else:
                 return
-        raise UnknownOutcome("too_many_retries")
+        raise UnknownOutcome("no_answer_in_time")
 
     def _on_delivery(
         self, on_offset: Callable[[int], None]

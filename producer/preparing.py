@@ -174,7 +174,7 @@ class Preparer:
                     record = records[observation.partition, observation.offset]
                     dead.append(DeadRecord(record=record, reason="bad_body"))
             encoded = _encoded(tools, list(cells.values()))
-            for (at, row), half in zip(cells.items(), encoded, strict=True):
+            for at, half in zip(cells, encoded, strict=True):
                 name, observation = wanted[at]
                 if half is None:
                     record = records[observation.partition, observation.offset]
@@ -186,7 +186,7 @@ class Preparer:
                     table=tools.object_type.table,
                     half=half,
                     body_hash=hash_of(half),
-                    stub=_is_stub(observation, row),
+                    stub=_is_stub(observation),
                 )
         return [found[at] for at in sorted(found)]
 
@@ -204,14 +204,11 @@ def _encoded(tools: TypeTools, rows: Sequence[Cells]) -> list[bytes | None]:
     return _encoded(tools, rows[:middle]) + _encoded(tools, rows[middle:])
 
 
-def _is_stub(observation: Observation, cells: Cells) -> bool:
+def _is_stub(observation: Observation) -> bool:
     """Whether a delete shows too little of the object to stand for its last known body."""
     if observation.operation is not Operation.DELETED:
         return False
     if observation.kind is Kind.GONE:
         return True
-    return sum(1 for cell in cells if _shows(cell)) <= STUB_FIELDS_MAX
-
-
-def _shows(cell: object) -> bool:
-    return cell is not None and not (isinstance(cell, msgspec.Raw) and not bytes(cell))
+    shown = msgspec.json.decode(observation.body)
+    return shown.get("deleted") is True and len(shown) <= STUB_FIELDS_MAX

@@ -6,13 +6,20 @@ the partitions are taken over again from their committed offsets.
 """
 
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Final
 
 import msgspec
 
+from producer.background import Call
 from producer.deciding import Decider, Outcome
-from producer.errors import Interrupted, KafkaUnreachable, PartitionsMoved, UnknownOutcome
+from producer.errors import (
+    Interrupted,
+    KafkaUnreachable,
+    NotCommitted,
+    PartitionsMoved,
+    UnknownOutcome,
+)
 from producer.kafka_relay_consumer import InboxConsumer
 from producer.kafka_relay_producer import TransactionalProducer
 from producer.order import Entry
@@ -35,6 +42,8 @@ from schemas.topics import Names
 IDLE_WAIT_SECONDS: Final = 0.5
 BUSY_WAIT_SECONDS: Final = 0.05
 RECOVERY_POLL_SECONDS: Final = 0.1
+COMMIT_SECONDS_MAX: Final = 14.0
+"""More than all time limits within a commit: then the call itself is stuck."""
 WAITING_TIES_MAX: Final = 1_000
 
 Rows = dict[str, tuple[Entry, int]]
@@ -44,7 +53,7 @@ Rows = dict[str, tuple[Entry, int]]
 class InFlight(msgspec.Struct, frozen=True, kw_only=True):
     """A transaction that is being committed."""
 
-    committed: Future[None]
+    committed: Call
     published: Published
     prepared: Prepared | None
     outcome: Outcome
@@ -91,7 +100,6 @@ class Relay:
         self._health = health
         self._meters = meters
         self._log = logs.logger("relay")
-        self._committer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit")
         self._backoff = Backoff(first_seconds=0.1, factor=2.0, pause_seconds_max=5.0)
         self._producer: TransactionalProducer | None = None
         self._in_flight: InFlight | None = None
@@ -168,11 +176,14 @@ class Relay:
             {partition: self._positions[partition] for partition in touched}
         )
         self._in_flight = InFlight(
-            committed=self._committer.submit(
-                self._producer.commit,
-                self._names.inbox,
-                next_offsets,
-                self._consumer.group_metadata(),
+            committed=Call(
+                partial(
+                    self._producer.commit,
+                    self._names.inbox,
+                    next_offsets,
+                    self._consumer.group_metadata(),
+                ),
+                name="commit",
             ),
             published=published,
             prepared=prepared,
@@ -238,7 +249,7 @@ class Relay:
         if in_flight is None:
             return {}
         self._in_flight = None
-        in_flight.committed.result()
+        in_flight.committed.outcome(seconds_max=COMMIT_SECONDS_MAX)
         self._failures = 0
         committed: Rows = {}
         for partition, entries, progress in in_flight.published.remembered(
@@ -282,7 +293,7 @@ class Relay:
 
         if owned and self._producer is None:
             producer = self._make_producer()
-            producer.start()
+            Call(producer.start, name="start").outcome(seconds_max=COMMIT_SECONDS_MAX)
             self._producer = producer
         committed = self._consumer.committed(owned) if owned else {}
         restored = self._partitions.take_over(
@@ -326,8 +337,13 @@ class Relay:
     def _forget(self) -> None:
         """Let go of everything that is not committed; what is under way may end as it will."""
         in_flight, self._in_flight = self._in_flight, None
-        if in_flight is not None and isinstance(in_flight.committed.exception(), UnknownOutcome):
-            self._discard_producer()
+        if in_flight is not None:
+            try:
+                in_flight.committed.outcome(seconds_max=COMMIT_SECONDS_MAX)
+            except NotCommitted:
+                pass
+            except UnknownOutcome:
+                self._discard_producer()
         self._ties.forget()
         self._decider.forget()
 
@@ -342,6 +358,5 @@ class Relay:
         except (Interrupted, KafkaUnreachable) as error:
             # Whoever takes over reads the same records again.
             self._log.info("last batch left to others", error=type(error).__name__)
-        self._committer.shutdown()
         self._consumer.close()
         self._partitions.close()

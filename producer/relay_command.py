@@ -142,7 +142,7 @@ def _relay(
         names=names,
         consumer=InboxConsumer(kafka=kafka, topic=names.inbox, group=names.relay_group),
         make_producer=lambda: TransactionalProducer(
-            kafka=kafka, transactional_id=transactional_id
+            kafka=kafka, transactional_id=transactional_id, clock=clock
         ),
         preparer=preparer,
         decider=Decider(

@@ -1,0 +1,70 @@
+"""A Stripe that shows single objects over HTTP: what it says and when is the test's choice."""
+
+import json
+import threading
+from email.utils import formatdate
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, Self
+
+from tests.relay.inbox_writer import FIRST_SECOND
+
+
+class StripeServer:
+    """Answers every GET with one status, one body and one date; a context manager."""
+
+    def __init__(self) -> None:
+        self.status = HTTPStatus.OK
+        self.body: dict[str, Any] = {}
+        self.second = 0
+        self.paths: list[str] = []
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler_class())
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+
+    @property
+    def url(self) -> str:
+        """The address of its API."""
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def shows(self, second: int, **body: Any) -> None:
+        """Show this object from now on; it is second `FIRST_SECOND + second` there."""
+        self.status, self.second, self.body = HTTPStatus.OK, second, body
+
+    def fails(self, status: HTTPStatus, *, second: int = 0, code: str = "") -> None:
+        """Answer with an error from now on."""
+        self.status, self.second = status, second
+        self.body = {"error": {"type": "invalid_request_error", "code": code, "message": "no"}}
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def _handler_class(self) -> type[BaseHTTPRequestHandler]:
+        stripe = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                stripe.paths.append(self.path)
+                body = json.dumps(stripe.body).encode()
+                self.send_response_only(stripe.status)
+                self.send_header("Date", formatdate(FIRST_SECOND + stripe.second, usegmt=True))
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+                """Say nothing."""
+
+        return Handler
