@@ -9,13 +9,12 @@ from hypothesis import settings
 from tests.infrastructure import Infrastructure, provided
 from tests.isolation import fresh_database, fresh_namespace, new_namespace
 
-
 EXAMPLES = 100
 
 
 def pytest_configure() -> None:
     """Properties: as many examples as asked for, and a way to repeat one that failed."""
-    examples = int(os.environ.get("HYPOTHESIS_EXAMPLES", str(EXAMPLES)))
+    examples = int(os.environ.get("STRIPELINE_TEST_EXAMPLES", str(EXAMPLES)))
     # No deadline: a busy machine is no fault of the code.
     settings.register_profile("stripeline", max_examples=examples, deadline=None, print_blob=True)
     settings.load_profile("stripeline")
