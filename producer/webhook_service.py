@@ -88,6 +88,8 @@ class WebhookService:
         ready = False
         while True:
             reason = await self._unready_reason()
+            if self.stop.requested:
+                return
             if reason:
                 self.health.mark_unready(reason)
                 logs.logger("webhook").warning("not ready", reason=reason)

@@ -59,9 +59,13 @@ def _post_alone(port: int, body: bytes) -> httpx.Response:
         sender.close()
 
 
-def _ready_status(service: Service) -> int:
+def _readiness(service: Service) -> httpx.Response:
     port = service.said("health_port")
-    return httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=30).status_code
+    return httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=30)
+
+
+def _ready_status(service: Service) -> int:
+    return _readiness(service).status_code
 
 
 def test_a_service_that_starts_before_kafka_waits_unready_and_says_so(
@@ -186,7 +190,7 @@ def test_an_orderly_stop_waits_for_the_events_that_are_on_their_way(
         )
         exit_code = threads.submit(service.stop)
         eventually(
-            lambda: _ready_status(service) == 503,
+            lambda: "stopping" in _readiness(service).text,
             seconds_max=RECOVERY_SECONDS_MAX,
             what="the service says that it stops",
         )
