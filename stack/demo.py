@@ -10,7 +10,6 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import psycopg
 from rich.console import Console
 
 from runtime.stop import Stop
@@ -19,7 +18,7 @@ from stack.addresses import Addresses, Given
 from stack.demo_rows import Rows
 from stack.demo_screen import Screen, addresses_lines, trials_table
 from stack.demo_stripe import Stripe, change_something, furnish
-from stack.errors import ProgramFailed, StackError, StillRunning, WrongRows
+from stack.errors import ProgramFailed, StillRunning, WrongRows
 from stack.folder import HOST, Folder
 from stack.local import LocalStack
 from stack.progress import OnConsole
@@ -181,10 +180,7 @@ class Demo:
     def _with_database(self, addresses: Addresses) -> Addresses:
         if not self._given.database:
             return addresses
-        try:
-            own = postgres.ensure_database(addresses.database, self._name)
-        except psycopg.Error as error:
-            raise StackError(f"DATABASE_URL: no database can be made there: {error}") from error
+        own = postgres.ensure_database(addresses.database, self._name)
         return Addresses(kafka=addresses.kafka, registry=addresses.registry, database=own)
 
     def _shown(self, scene: Scene) -> list[tuple[str, str]]:

@@ -17,7 +17,7 @@ import psycopg
 from psycopg import sql
 
 from stack.cache import kept, unpack_tar, unpack_zip_member
-from stack.errors import NotFetched, ProgramFailed, ToolMissing
+from stack.errors import NotFetched, ProgramFailed, StackError, ToolMissing
 from stack.folder import HOST, Folder
 from stack.maven import Maven, pom_property
 from stack.reach import open_place, reachable
@@ -185,11 +185,18 @@ def answers(database_url: str) -> bool:
 
 
 def ensure_database(admin_url: str, name: str) -> str:
-    """The URL of the database `name` of a server, made where it is not there."""
-    with psycopg.connect(admin_url, autocommit=True) as connection:
-        question = "select from pg_catalog.pg_database where datname = %s"
-        if connection.execute(question, [name]).fetchone() is None:
-            connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+    """The URL of the database `name` of a server, made where it is not there.
+
+    Raises:
+        StackError: the server is not there, or does not let us.
+    """
+    try:
+        with psycopg.connect(admin_url, autocommit=True) as connection:
+            question = "select from pg_catalog.pg_database where datname = %s"
+            if connection.execute(question, [name]).fetchone() is None:
+                connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+    except psycopg.Error as error:
+        raise StackError(f"The database {name} could not be made: {error}") from error
     return urlsplit(admin_url)._replace(path=f"/{name}").geturl()
 
 

@@ -19,6 +19,23 @@ OF_ONE_MACHINE = re.compile(
     r"|(?:pypi|repo\.maven|repo1\.maven|registry\.npmjs|proxy\.golang)\.[a-z]+(?:\.[a-z]+)*/"
 )
 UNFINISHED = re.compile(r"\b(?:TODO|FIXME|XXX)\b")
+# An outside library is imported only in the files that are named for it.
+IMPORTED_IN = {
+    "stripe": (
+        "producer/signature.py",
+        "producer/stripe_api.py",
+        "schemas/generate*.py",
+        "stripeline/doctor_stripe.py",
+    ),
+    "confluent_kafka": ("producer/kafka_*.py", "sink/kafka_*.py", "stripeline/doctor_kafka.py"),
+    "psycopg": (
+        "sink/postgres*.py",
+        "stack/demo_rows.py",
+        "stack/postgres.py",
+        "stripeline/doctor_postgres.py",
+    ),
+}
+NOT_THE_PRODUCT = ("tests", "bench")
 GENERATED = (Path("requirements"), Path("schemas/avro"))
 
 
@@ -51,6 +68,17 @@ def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
 def lines_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     assert function.end_lineno is not None
     return function.end_lineno - function.lineno + 1
+
+
+def libraries(path: Path) -> set[str]:
+    """The first part of everything that a file imports, wherever it does."""
+    found = set()
+    for node in ast.walk(ast.parse((ROOT / path).read_text())):
+        if isinstance(node, ast.Import):
+            found |= {name.name.partition(".")[0] for name in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            found.add(node.module.partition(".")[0])
+    return found
 
 
 def texts() -> Iterator[tuple[Path, str]]:
@@ -93,6 +121,22 @@ def test_every_module_opens_with_a_sentence() -> None:
         if not said or not said.split("\n\n")[0].rstrip().endswith((".", "?", ":")):
             silent.append(str(path))
     assert silent == []
+
+
+@pytest.mark.parametrize("library", IMPORTED_IN)
+def test_a_library_is_imported_only_where_it_is_at_home(library: str) -> None:
+    importing = [
+        path
+        for path in sources()
+        if path.parts[0] not in NOT_THE_PRODUCT and library in libraries(path)
+    ]
+    elsewhere = [
+        str(path)
+        for path in importing
+        if not any(path.match(pattern) for pattern in IMPORTED_IN[library])
+    ]
+    assert importing
+    assert elsewhere == []
 
 
 def test_every_file_is_named_for_what_it_holds() -> None:
