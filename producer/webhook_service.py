@@ -14,7 +14,7 @@ from producer.kafka_inbox import Inbox
 from producer.kafka_topics import Topics
 from producer.webhook import Receive, Scope, Send, Webhook
 from runtime import logs
-from runtime.errors import StripelineError, WrongSetting
+from runtime.errors import WrongSetting
 from runtime.health import Health
 from runtime.metrics import WEBHOOK_QUEUED, Meters
 from runtime.retry import Backoff
@@ -64,27 +64,32 @@ class WebhookService:
             left = self.inbox.close(seconds_max=STOP_SECONDS_MAX)
             logs.logger("webhook").info("stopped", not_acknowledged=left)
         for outcome in outcomes:
-            if isinstance(outcome, StripelineError):
+            if isinstance(outcome, Exception):
                 raise outcome
 
     async def _tick(self, server: uvicorn.Server) -> None:
         """Let the health server see that the loop moves, and the loop see the wish to stop."""
-        while not self.stop.requested:
-            self.health.beat()
-            self.inbox.poll()
-            self.meters.set_to(WEBHOOK_QUEUED, self.inbox.queued)
-            await asyncio.sleep(TICK_SECONDS)
-        self.health.mark_unready("stopping")
-        server.should_exit = True
+        try:
+            while not self.stop.requested:
+                self.health.beat()
+                self.inbox.poll()
+                self.meters.set_to(WEBHOOK_QUEUED, self.inbox.queued)
+                await asyncio.sleep(TICK_SECONDS)
+        finally:
+            self.health.mark_unready("stopping")
+            server.should_exit = True
 
     async def _watch_kafka(self) -> None:
         """Make or check the topics, open the webhook, then keep the readiness true."""
         try:
             await self._ensure_topics()
-        except StripelineError:
+            self.webhook.open()
+            await self._keep_readiness()
+        finally:
+            # Also where it fails: a service that nobody watches must not go on.
             self.stop.request()
-            raise
-        self.webhook.open()
+
+    async def _keep_readiness(self) -> None:
         ready = False
         while True:
             reason = await self._unready_reason()
