@@ -2,7 +2,7 @@
 
 librdkafka reports deliveries when it is polled. The event loop polls it, without waiting, each
 millisecond while events are outstanding: a thread that polls would take the interpreter's lock
-away from the loop once for each event (docs/decisions/0020-webhook-server.md has the figures).
+away from the loop once for each event (docs/decisions/0050-webhook-server.md has the figures).
 """
 
 import asyncio
