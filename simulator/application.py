@@ -6,14 +6,15 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, TypeAlias
 
 from simulator.control import PREFIX, Control
-from simulator.errors import ConnectionCut
-from simulator.exchange import Answer, Call
+from simulator.errors import ConnectionCut, Refused
+from simulator.exchange import Answer, Call, json_answer
 from simulator.simulation import Simulation
 
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
+BODY_BYTES_MAX = 1_048_576
 TICK_SECONDS = 0.25
 
 
@@ -58,6 +59,8 @@ class Application:
         )
         try:
             answer = await self._answer(call)
+        except Refused as refusal:
+            answer = json_answer(refusal.body(), status=refusal.status)
         except ConnectionCut as cut:
             await _wait_for_disconnect(receive, seconds=cut.seconds)
             await _begin(send, status=200, headers=[(b"content-length", b"1048576")])
@@ -70,6 +73,8 @@ class Application:
         await send({"type": "http.response.body", "body": answer.body})
 
     async def _answer(self, call: Call) -> Answer:
+        if len(call.body) > BODY_BYTES_MAX:
+            raise Refused("The request is too large.", status=413)
         if call.path.startswith(PREFIX):
             return await self._control.answer(call)
         return self._simulation.api.answer(call)
@@ -94,9 +99,11 @@ async def _wait_for_disconnect(receive: Receive, *, seconds: float) -> None:
 
 
 async def _body(receive: Receive) -> bytes:
+    """The body; of one that is too large, enough to see that."""
     parts = bytearray()
     while True:
         message = await receive()
-        parts += message.get("body", b"")
+        if len(parts) <= BODY_BYTES_MAX:
+            parts += message.get("body", b"")
         if not message.get("more_body"):
             return bytes(parts)

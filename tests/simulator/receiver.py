@@ -12,6 +12,7 @@ SECRET = "whsec_of_the_tests"
 OLD_SECRET = "whsec_being_replaced"
 TOLERANCE_SECONDS = 300
 ACCEPTED = 200
+WAIT_SECONDS_MAX = 60
 
 
 class Receiver:
@@ -22,6 +23,7 @@ class Receiver:
         self.refused: list[str] = []
         self.answers: deque[int] = deque()
         self._secret = secret
+        self._changed = threading.Condition()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         self._thread = threading.Thread(
@@ -34,6 +36,13 @@ class Receiver:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+    def wait_for(self, kind: str) -> dict[str, Any]:
+        """The first event of a type, awaited."""
+        with self._changed:
+            arrived = self._changed.wait_for(lambda: kind in self.types, WAIT_SECONDS_MAX)
+        assert arrived, f"no {kind} within {WAIT_SECONDS_MAX} s; there were {self.types}"
+        return next(event for event in self.events if event["type"] == kind)
 
     @property
     def events(self) -> list[dict[str, Any]]:
@@ -54,7 +63,9 @@ class Receiver:
             return 400
         status = self.answers.popleft() if self.answers else ACCEPTED
         if status == ACCEPTED:
-            self.bodies.append(body)
+            with self._changed:
+                self.bodies.append(body)
+                self._changed.notify_all()
         return status
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:

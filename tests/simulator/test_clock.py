@@ -1,3 +1,5 @@
+"""The clock that can be moved, and what comes due."""
+
 import httpx
 import pytest
 from stripe import StripeClient
@@ -7,6 +9,8 @@ from simulator.clock import MovableClock
 from simulator.resources.periods import later, period_end
 from simulator.server import Simulator
 from tests.simulator.conftest import START_SECONDS
+from tests.simulator.receiver import Receiver
+from tests.simulator.shop import Shop
 
 JANUARY_31 = 1_769_817_600
 FEBRUARY_28 = 1_772_236_800
@@ -84,6 +88,17 @@ def test_objects_are_made_at_the_simulated_time(
     assert simulator.advance(seconds=1_000) == START_SECONDS + 1_000
 
     assert client.v1.customers.create({}).created == START_SECONDS + 1_000
+
+
+def test_what_comes_due_happens_without_being_asked_for(
+    simulator: Simulator, shop: Shop, receiver: Receiver
+) -> None:
+    trial = shop.subscription(trial_end=simulator.now() + 2)
+
+    event = receiver.wait_for("customer.subscription.updated")
+
+    assert event["created"] == trial.trial_end
+    assert event["data"]["object"]["status"] == "active"
 
 
 def test_the_control_endpoint_refuses_to_go_back(http: httpx.Client) -> None:

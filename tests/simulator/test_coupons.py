@@ -1,3 +1,5 @@
+"""Coupons, promotion codes and what they take off an invoice."""
+
 import pytest
 from stripe import Coupon, InvalidRequestError, StripeClient, Subscription
 

@@ -1,3 +1,5 @@
+"""Customers, products and prices, as Stripe's own client sees them."""
+
 import pytest
 from stripe import InvalidRequestError, StripeClient
 

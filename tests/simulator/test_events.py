@@ -1,3 +1,5 @@
+"""Events: what they say was before, and how they are found."""
+
 from typing import Any
 
 import pytest

@@ -1,3 +1,5 @@
+"""The fault plan's faults of the API, and the control endpoints."""
+
 import httpx
 import pytest
 from stripe import APIConnectionError, APIError, RateLimitError, RequestsClient, StripeClient

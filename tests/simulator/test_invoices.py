@@ -1,3 +1,5 @@
+"""Invoices from draft to paid, void or overdue."""
+
 import pytest
 from stripe import CardError, InvalidRequestError, Invoice, StripeClient
 

@@ -1,3 +1,5 @@
+"""Lists: order, cursors, limits, ranges and filters."""
+
 from collections.abc import Iterator
 
 import pytest

@@ -1,3 +1,5 @@
+"""Payment intents, charges, refunds and payment methods."""
+
 from typing import Any
 
 import pytest

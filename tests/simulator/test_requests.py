@@ -68,6 +68,12 @@ def test_the_simulated_version_is_the_librarys() -> None:
     assert api_version == API_VERSION
 
 
+def test_a_request_that_is_too_large_is_refused(http: httpx.Client) -> None:
+    answer = http.post("/v1/customers", content=b"name=" + b"x" * 1_100_000)
+
+    assert answer.status_code == 413
+
+
 def test_an_unknown_url_is_not_found(http: httpx.Client) -> None:
     answer = http.get("/v1/unicorns")
 

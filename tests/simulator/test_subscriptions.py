@@ -1,3 +1,5 @@
+"""Subscriptions from their first second to their last."""
+
 import pytest
 from stripe import CardError, InvalidRequestError, StripeClient
 

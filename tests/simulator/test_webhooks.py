@@ -1,3 +1,5 @@
+"""Webhooks: signatures, order, retries and the ways to disturb them."""
+
 import json
 
 import pytest
