@@ -262,5 +262,7 @@ def _client(*, trusting: bool) -> httpx.AsyncClient:
         timeout=ANSWER_SECONDS_MAX,
         trust_env=False,
         headers={"User-Agent": "Stripe/1.0"},
+        # The lanes are the limit; a connection for each is kept.
+        limits=httpx.Limits(max_connections=None, max_keepalive_connections=None),
         verify=True if trusting else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
     )
