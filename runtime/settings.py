@@ -98,11 +98,15 @@ def load(kind: type[Chosen]) -> Chosen:
     try:
         return kind()
     except ValidationError as error:
-        lines = [_line(kind, str(fault["loc"][0]), fault["msg"]) for fault in error.errors()]
+        lines = [_line(kind, fault["loc"], fault["msg"]) for fault in error.errors()]
         raise WrongSetting("\n".join(lines)) from None
 
 
-def _line(kind: type[BaseSettings], name: str, fault: str) -> str:
+def _line(kind: type[BaseSettings], place: tuple[int | str, ...], fault: str) -> str:
+    if not place:
+        # A fault of several settings together has no one name; its message tells them.
+        return f"{fault}."
+    name = str(place[0])
     field = kind.model_fields.get(name)
     examples = field.examples if field is not None and field.examples else []
     example = f" Example: {name.upper()}={examples[0]}" if examples else ""

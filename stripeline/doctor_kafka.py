@@ -69,15 +69,6 @@ def kafka_findings(
     try:
         brokers = cluster.brokers()
         topics = cluster.topics(names)
-        groups = [
-            cluster.group(names.relay_group, topics=[names.inbox], known=topics, marks=0),
-            cluster.group(
-                names.sink_group,
-                topics=[name for name in topics if name.startswith(f"{names.namespace}.")],
-                known=topics,
-                marks=1,
-            ),
-        ]
     except (KafkaException, concurrent.futures.TimeoutError) as error:
         return [_no_answer(addresses, cluster.refusal or _words(error), cluster.refusal)]
     reached = Finding(
@@ -86,7 +77,17 @@ def kafka_findings(
     return [
         reached,
         *judged_topics(topics, names=names, partitions=partitions),
-        *(judged_group(group, names=names) for group in groups),
+        _group_finding(
+            cluster, names.relay_group, names=names, topics=topics, reads=[names.inbox], marks=0
+        ),
+        _group_finding(
+            cluster,
+            names.sink_group,
+            names=names,
+            topics=topics,
+            reads=[name for name in topics if name.startswith(f"{names.namespace}.")],
+            marks=1,
+        ),
     ]
 
 
@@ -144,6 +145,28 @@ def judged_group(group: Group, *, names: Names) -> Finding:
     )
 
 
+def _group_finding(
+    cluster: "_Cluster",
+    name: str,
+    *,
+    names: Names,
+    topics: Mapping[str, Topic],
+    reads: list[str],
+    marks: int,
+) -> Finding:
+    try:
+        group = cluster.group(name, topics=reads, known=topics, marks=marks)
+    except (KafkaException, concurrent.futures.TimeoutError) as error:
+        return Finding(
+            part=PART,
+            subject=f"group {name}",
+            verdict=Verdict.NOTE,
+            words=f"Kafka does not tell: {_words(error)}",
+            advice="Try again in a moment, or grant the user Describe on the group.",
+        )
+    return judged_group(group, names=names)
+
+
 def _judged_topic(
     topic: Topic | None, *, name: str, partitions: int | None, cleanup_policy: str
 ) -> Finding:
@@ -192,14 +215,14 @@ def _no_answer(addresses: str, words: str, refusal: str) -> Finding:
         verdict=Verdict.UNREACHABLE,
         words=f"{addresses} does not answer: {words}",
         advice="Start Kafka (`stripeline stack up` starts one here), or correct "
-        "KAFKA_BOOTSTRAP_SERVERS.",
+        "KAFKA_BOOTSTRAP_SERVERS or KAFKA_SECURITY_PROTOCOL.",
     )
 
 
 def _words(error: KafkaException | concurrent.futures.TimeoutError) -> str:
     if isinstance(error, KafkaException) and error.args:
         first = error.args[0]
-        return first.str() if isinstance(first, KafkaError) else str(first)
+        return f"{first.name()}, {first.str()}" if isinstance(first, KafkaError) else str(first)
     return "no answer in time"
 
 

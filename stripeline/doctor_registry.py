@@ -5,12 +5,15 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 
+from schemas.objects import load_catalogue
 from schemas.topics import Names
 from stripeline.findings import Finding, Verdict
 
 PART = "Registry"
 COMPATIBILITY = "FULL_TRANSITIVE"
 UNSET = ""
+LISTED_MAX = 1_000
+"""Subjects that a registry lists at most (Apicurio's default)."""
 
 
 def registry_findings(url: str, *, names: Names, timeout_seconds: float) -> list[Finding]:
@@ -23,14 +26,10 @@ def registry_findings(url: str, *, names: Names, timeout_seconds: float) -> list
     shown = _without_login(url)
     try:
         with httpx.Client(base_url=url.rstrip("/") + "/", timeout=timeout_seconds) as client:
-            subjects = _answer(client, "subjects")
-            if not isinstance(subjects, list):
-                return [_wrong(f"{shown} is no Confluent API")]
-            mine = sorted(name for name in subjects if name.startswith(f"{names.namespace}."))
-            levels = {subject: _level(client, subject) for subject in mine}
+            levels = _levels(client, names)
     except httpx.HTTPStatusError as error:
         return [_wrong(f"{shown} answers {error.response.status_code}")]
-    except (httpx.InvalidURL, ValueError):
+    except (httpx.InvalidURL, ValueError, TypeError):
         return [_wrong(f"{shown} is no Confluent API")]
     except httpx.HTTPError as error:
         return [
@@ -91,6 +90,24 @@ def judged_subjects(levels: Mapping[str, str]) -> list[Finding]:
         words=f"{len(levels) - len(wrong)} of {len(levels)} held to {COMPATIBILITY}",
     )
     return [*found, summary]
+
+
+def _levels(client: httpx.Client, names: Names) -> dict[str, str]:
+    """Subject -> compatibility level, of the namespace's subjects.
+
+    Raises:
+        TypeError: the answer is not that of a registry.
+    """
+    listed = _answer(client, "subjects")
+    if not isinstance(listed, list):
+        raise TypeError("the subjects are no list")
+    if len(listed) < LISTED_MAX:
+        mine = sorted(name for name in listed if str(name).startswith(f"{names.namespace}."))
+        return {subject: _level(client, subject) for subject in mine}
+    # The list may be cut off: ask for each subject that there can be.
+    asked = (names.subject(names.object_topic(name)) for name in load_catalogue().names())
+    levels = {subject: _level(client, subject) for subject in asked}
+    return {subject: level for subject, level in levels.items() if level != UNSET}
 
 
 def _level(client: httpx.Client, subject: str) -> str:

@@ -1,9 +1,10 @@
 """A wrong setting names itself, its fault and an example, and never repeats its value."""
 
 from pathlib import Path
+from typing import Self
 
 import pytest
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from runtime.errors import ExitCode, WrongSetting
 from runtime.settings import Settings, load
@@ -23,6 +24,18 @@ class ServiceSettings(Settings):
         if key.get_secret_value().startswith("sk_live_"):
             raise ValueError("it is a live key")
         return key
+
+
+class RelatedSettings(ServiceSettings):
+    """Two settings that must fit each other."""
+
+    batch_bytes_max: int = Field(default=10, description="d", examples=[10])
+
+    @model_validator(mode="after")
+    def _fit(self) -> Self:
+        if self.batch_records_max > self.batch_bytes_max:
+            raise ValueError("BATCH_RECORDS_MAX is too large for BATCH_BYTES_MAX")
+        return self
 
 
 @pytest.fixture(autouse=True)
@@ -53,6 +66,15 @@ def test_every_wrong_setting_gets_its_own_line(monkeypatch: pytest.MonkeyPatch) 
     assert len(lines) == 2
     assert any(line.startswith("BATCH_RECORDS_MAX: ") and "=500" in line for line in lines)
     assert any(line.startswith("KAFKA_NAMESPACE: ") and "=stripe_test" in line for line in lines)
+
+
+def test_a_fault_of_two_settings_together_is_told_in_its_own_words(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("BATCH_RECORDS_MAX", "1000")
+
+    with pytest.raises(WrongSetting, match="BATCH_RECORDS_MAX is too large for BATCH_BYTES_MAX"):
+        load(RelatedSettings)
 
 
 def test_a_wrong_secret_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:

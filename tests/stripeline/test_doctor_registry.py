@@ -1,11 +1,14 @@
 """What the doctor says of the schema registry."""
 
+from contextlib import closing
+
 import httpx
+import orjson
 import pytest
 
 from schemas.registry import Registry
 from schemas.topics import Names
-from stripeline.doctor_registry import judged_subjects, registry_findings
+from stripeline.doctor_registry import LISTED_MAX, judged_subjects, registry_findings
 from stripeline.findings import Verdict
 from tests.infrastructure import Infrastructure
 from tests.stripeline.answering import answering
@@ -36,6 +39,17 @@ def test_a_registry_without_our_subjects_is_only_a_note() -> None:
         found = registry_findings(url, names=NAMES, timeout_seconds=5)
 
     assert [finding.verdict for finding in found] == [Verdict.FINE, Verdict.NOTE]
+
+
+def test_our_subjects_are_found_where_the_list_of_all_is_cut_off() -> None:
+    full = orjson.dumps([f"other-{number}" for number in range(LISTED_MAX)]).decode()
+    level = '{"compatibilityLevel": "FULL_TRANSITIVE"}'
+    with answering(
+        {"/subjects": (200, full), "/config/stripe.checkout_session-value": (200, level)}
+    ) as url:
+        _, found = registry_findings(url, names=NAMES, timeout_seconds=5)
+
+    assert found.words == "1 of 1 held to FULL_TRANSITIVE"
 
 
 @pytest.mark.parametrize("status", [401, 404, 500])
@@ -71,10 +85,10 @@ def test_subjects_of_a_real_registry_are_told_apart_by_their_compatibility(
     stack: Infrastructure, namespace: str
 ) -> None:
     names = Names(namespace=namespace)
-    registry = Registry(stack.registry)
     held, loose = (names.subject(names.object_topic(name)) for name in ("price", "plan"))
-    registry.register(held, SCHEMA)
-    registry.register(loose, SCHEMA)
+    with closing(Registry(stack.registry)) as registry:
+        registry.register(held, SCHEMA)
+        registry.register(loose, SCHEMA)
     answer = httpx.put(f"{stack.registry}/config/{loose}", json={"compatibility": "BACKWARD"})
     assert answer.status_code == httpx.codes.OK
 
@@ -83,4 +97,3 @@ def test_subjects_of_a_real_registry_are_told_apart_by_their_compatibility(
     assert [finding.verdict for finding in found] == [Verdict.FINE, Verdict.WRONG, Verdict.FINE]
     assert found[1].subject == f"subject {loose}"
     assert "BACKWARD" in found[1].words
-    registry.close()
