@@ -32,7 +32,11 @@ def described() -> dict[str, str | int | float]:
 
 def cpu_seconds(process_id: int) -> float:
     """Processor time that a process has used so far, all its threads, user and system."""
-    text = Path(f"/proc/{process_id}/stat").read_text()
+    return cpu_seconds_of(Path(f"/proc/{process_id}/stat").read_text())
+
+
+def cpu_seconds_of(text: str) -> float:
+    """The same, out of the text of `/proc/PID/stat`."""
     # The second field may hold spaces; the fields after it are counted from its last bracket.
     fields = text.rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -60,6 +60,17 @@ def place_of(record: Record) -> Place:
     return Place(partition=Partition(topic, number), offset=offset)
 
 
+def partitions_of(records: Iterable[Record]) -> set[Partition]:
+    """Which partitions records stand in."""
+    found = {(record.topic(), record.partition()) for record in records}
+    partitions = set()
+    for topic, number in found:
+        assert topic is not None
+        assert number is not None
+        partitions.add(Partition(topic, number))
+    return partitions
+
+
 def next_offset(offset: int) -> int:
     """The offset to read after `offset` was: what is committed."""
     return offset + 1
@@ -131,6 +142,9 @@ def runs_after(
 ) -> dict[Partition, int]:
     """How many records died in a row at the end of each partition of a batch."""
     running: dict[Partition, int] = {}
+    if not dead:
+        # The usual case, and records are many: each partition ends with a good one.
+        return dict.fromkeys(partitions_of(records), 0)
     for record in records:
         place = place_of(record)
         earlier = running.get(place.partition, before.get(place.partition, 0))

@@ -1,13 +1,13 @@
-"""Columns to the bytes of a binary COPY, and those bytes back to single values.
+"""A value in the binary format of its type: whole columns at once, and one by one.
 
-Both ways into Postgres, COPY and the plain upsert, send the same bytes: there is one encoding of a
-value, and so nothing that could differ between a busy and a quiet hour.
+Many rows go through COPY, encoded by the column; building that costs milliseconds, so a few rows
+are encoded value by value. Both give the same bytes.
 """
 
 import re
 import struct
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, assert_never
 
 import pyarrow as pa
 from pgpq import ArrowToPostgresBinaryEncoder, encoders, schema
@@ -19,11 +19,14 @@ if TYPE_CHECKING:
 
 NUL_SHOWN_AS: Final = "\u2400"
 """Postgres holds no NUL, neither in text nor in jsonb: it is written as the sign for it (␀)."""
+MICROS_MIN: Final = -210_866_803_200_000_000
+"""The earliest time that Postgres holds, microseconds since 1970; the latest is out of reach."""
 
-_HEADER_BYTES: Final = 19
-_FIELD_COUNT: Final = struct.Struct(">h")
-_FIELD_LENGTH: Final = struct.Struct(">i")
 _NUL_IN_JSON: Final = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
+_JSONB_VERSION: Final = b"\x01"
+_POSTGRES_EPOCH_MICROS: Final = 946_684_800_000_000
+_BIGINT: Final = struct.Struct(">q")
+_DOUBLE: Final = struct.Struct(">d")
 
 _ARROW_TYPES: "dict[Transport, pa.DataType]" = {
     Transport.TEXT: pa.string(),
@@ -35,13 +38,29 @@ _ARROW_TYPES: "dict[Transport, pa.DataType]" = {
 }
 
 
-def copy_chunks(rows: pa.RecordBatch, columns: Sequence[Column]) -> list[bytes]:
-    """A binary COPY of `rows`, whose columns are `columns` in this order.
+def field_of(value: Any, transport: Transport) -> bytes | None:
+    """One value; a time is given in microseconds since 1970, not before `MICROS_MIN`."""
+    if value is None:
+        return None
+    match transport:
+        case Transport.TEXT:
+            return _text(value, json=False).encode()
+        case Transport.JSONB:
+            return _JSONB_VERSION + _text(value, json=True).encode()
+        case Transport.BOOLEAN:
+            return b"\x01" if value else b"\x00"
+        case Transport.BIGINT:
+            return _BIGINT.pack(value)
+        case Transport.DOUBLE:
+            return _DOUBLE.pack(value)
+        case Transport.TIMESTAMPTZ:
+            return _BIGINT.pack(value - _POSTGRES_EPOCH_MICROS)
+        case _:
+            assert_never(transport)
 
-    Raises:
-        ValueError: a timestamp lies outside what Postgres can hold.
-    """
-    arrays = [_without_nul(rows.column(column.name), column.transport) for column in columns]
+
+def copy_chunks(rows: pa.RecordBatch, columns: Sequence[Column]) -> list[bytes]:
+    """A binary COPY of `rows`, whose columns are `columns`; no time is before `MICROS_MIN`."""
     arrow_schema = pa.schema(
         [pa.field(column.name, _ARROW_TYPES[column.transport]) for column in columns]
     )
@@ -49,6 +68,7 @@ def copy_chunks(rows: pa.RecordBatch, columns: Sequence[Column]) -> list[bytes]:
         arrow_schema,
         {column.name: _encoder(arrow_schema.field(column.name), column) for column in columns},
     )
+    arrays = [_without_nul(rows.column(column.name), column.transport) for column in columns]
     batch = pa.RecordBatch.from_arrays(arrays, schema=arrow_schema)
     return [encoder.write_header(), encoder.write_batch(batch), encoder.finish()]
 
@@ -66,46 +86,18 @@ def _without_nul(array: "pa.Array[Any]", transport: Transport) -> "pa.Array[Any]
     found = array.buffers()[2]
     if found is None:
         return array
-    raw = found.to_pybytes()
-    match transport:
-        case Transport.JSONB if b"\\u0000" in raw:
-            return _replaced(array, json=True)
-        case Transport.TEXT if b"\x00" in raw:
-            return _replaced(array, json=False)
-        case _:
-            return array
-
-
-def _replaced(array: "pa.Array[Any]", *, json: bool) -> "pa.Array[Any]":
-    shown = [
-        text
-        if text is None
-        else _NUL_IN_JSON.sub(rf"\1{NUL_SHOWN_AS}", text)
-        if json
-        else text.replace("\x00", NUL_SHOWN_AS)
-        for text in array.to_pylist()
-    ]
+    json = transport is Transport.JSONB
+    if (b"\\u0000" if json else b"\x00") not in found.to_pybytes():
+        return array
+    shown = [text if text is None else _text(text, json=json) for text in array.to_pylist()]
     replaced: pa.Array[Any] = pa.array(shown, type=pa.string())
     return replaced
 
 
-def fields_of(chunks: Sequence[bytes]) -> list[list[bytes | None]]:
-    """Each row's fields, in the binary format of their types, out of a binary COPY."""
-    stream = memoryview(b"".join(chunks))
-    rows: list[list[bytes | None]] = []
-    at = _HEADER_BYTES
-    while True:
-        (count,) = _FIELD_COUNT.unpack_from(stream, at)
-        at += _FIELD_COUNT.size
-        if count < 0:
-            return rows
-        fields: list[bytes | None] = []
-        for _ in range(count):
-            (length,) = _FIELD_LENGTH.unpack_from(stream, at)
-            at += _FIELD_LENGTH.size
-            if length < 0:
-                fields.append(None)
-            else:
-                fields.append(bytes(stream[at : at + length]))
-                at += length
-        rows.append(fields)
+def _text(text: str, *, json: bool) -> str:
+    """The text without a NUL; in JSON it stands escaped, and an escaped backslash is none."""
+    if not json:
+        return text.replace("\x00", NUL_SHOWN_AS)
+    if "\\u0000" not in text:
+        return text
+    return _NUL_IN_JSON.sub(rf"\1{NUL_SHOWN_AS}", text)

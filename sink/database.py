@@ -6,7 +6,7 @@ from typing import Protocol
 
 from sink.batch import Partition
 from sink.claims import Claim
-from sink.rows import Dead, Load
+from sink.load import Dead, Load
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from schemas.dead_letters import DeadLetter
 from sink.batch import Record, place_of
 from sink.errors import DeadLettersAway
-from sink.rows import Dead
+from sink.load import Dead
 
 ACKNOWLEDGED_SECONDS_MAX: Final = 10.0
 SERVICE: Final = "sink"

@@ -23,11 +23,11 @@ from runtime.retry import Backoff
 from runtime.stop import Stop
 from schemas.errors import RegistryUnreachable
 from schemas.topics import Names
-from sink.batch import Batch, Partition, Record, place_of
+from sink.batch import Batch, Partition, Record, partitions_of, place_of
 from sink.claims import Claim
 from sink.kafka_source import SESSION_SECONDS, KafkaSource
+from sink.loader import Loader
 from sink.outcomes import Claimed, Failed, Fenced, Outcome, Written
-from sink.rows import Loader
 from sink.writer import Writer
 
 QUIET_SECONDS: Final = 0.1
@@ -170,9 +170,7 @@ class Sink:
             self._claims.pop(partition, None)
             self._written.pop(partition, None)
             self._hints.pop(partition, None)
-        self._pending = [
-            record for record in self._pending if place_of(record).partition not in partitions
-        ]
+        self._pending = _without(self._pending, partitions)
 
     def _hand_over(self) -> None:
         """Make the records ready and give them to the writer, if it can take them."""
@@ -184,9 +182,8 @@ class Sink:
             return
         if not self._writer.free(wait_seconds=BUSY_SECONDS):
             return
-        records = [
-            record for record in self._pending if place_of(record).partition in self._claims
-        ]
+        unclaimed = partitions_of(self._pending) - self._claims.keys()
+        records = _without(self._pending, unclaimed) if unclaimed else self._pending
         fences = {partition: claim.fence for partition, claim in self._claims.items()}
         try:
             load = self._loader.load(Batch(records=records, fences=fences))
@@ -302,3 +299,7 @@ class Sink:
         self._source.close()
         if failed is not None:
             raise failed.error
+
+
+def _without(records: list[Record], partitions: Collection[Partition]) -> list[Record]:
+    return [record for record in records if place_of(record).partition not in partitions]

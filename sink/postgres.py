@@ -24,6 +24,8 @@ set lock_timeout to '10s';
 set statement_timeout to '300s';
 -- Compiling a statement costs more than these statements take.
 set jit to off;
+-- A batch fits: what does not goes out to files and comes back.
+set temp_buffers to '64MB';
 """
 
 

@@ -5,12 +5,12 @@ from collections.abc import Collection, Mapping, Sequence
 from sink.batch import Partition
 from sink.claims import Claim
 from sink.database import DeadRow
+from sink.load import Load
 from sink.postgres import Connection
 from sink.postgres_migrations import migrate
 from sink.postgres_offsets import Offsets
 from sink.postgres_rows import Rows
 from sink.postgres_tables import Tables
-from sink.rows import Load
 
 
 class PostgresDatabase:

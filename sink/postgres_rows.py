@@ -1,7 +1,7 @@
 """Rows, dead letters and offsets into Postgres, in one transaction.
 
 Many rows of a table come by binary COPY into a temporary table and one guarded upsert from there;
-a few come as one guarded upsert each. Both send the same bytes through the same statement.
+a few come as one guarded upsert each. Both send the same bytes into the same statement.
 """
 
 import zlib
@@ -14,17 +14,13 @@ from psycopg.adapt import Buffer, Dumper
 from psycopg.pq import Format
 
 from sink.batch import Partition, place_of
-from sink.copy_format import fields_of
 from sink.database import DeadRow
+from sink.load import Load, TableRows
 from sink.postgres import Connection, translated
 from sink.postgres_offsets import Offsets
 from sink.postgres_tables import Tables
-from sink.rows import Load, TableRows
 from sink.sql import query
 from sink.tables import TableName, Transport, quoted, upsert_sql
-
-ROWS_ONE_BY_ONE_MAX: Final = 20
-"""So many rows of one table cost less one by one than through a temporary table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +141,7 @@ class Rows:
                         self._register_dead(session, row)
                     self._offsets.advance(
                         fences=load.batch.fences,
-                        next_offsets=load.batch.next_offsets(),
+                        next_offsets=load.next_offsets,
                         dead_in_a_row=dead_in_a_row,
                     )
                     session.execute("commit")
@@ -170,7 +166,7 @@ class Rows:
         self, session: psycopg.Connection[Any], tables: Sequence[TableRows]
     ) -> dict[TableName, str]:
         """Copy the large tables' rows into temporary ones; the transaction is open if any was."""
-        large = [table for table in tables if table.count > ROWS_ONE_BY_ONE_MAX]
+        large = [table for table in tables if table.copy]
         stages = {table.name: self._stage(session, table) for table in large}
         if large:
             session.execute("begin")
@@ -229,7 +225,7 @@ class Rows:
                 [one_class(data) for one_class, data in zip(classes, row, strict=True)],
                 prepare=True,
             )
-            for row in fields_of(table.copy)
+            for row in table.few
         ]
 
     def _register_dead(self, session: psycopg.Connection[Any], row: DeadRow) -> None:

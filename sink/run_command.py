@@ -10,9 +10,9 @@ from schemas.registry import Registry
 from schemas.topics import Names
 from sink.kafka_dead_letters import KafkaDeadLetters
 from sink.kafka_source import KafkaSource
+from sink.loader import Loader
 from sink.loop import Sink
 from sink.postgres_database import PostgresDatabase
-from sink.rows import Loader
 from sink.settings import SinkSettings
 from sink.writer import Writer
 

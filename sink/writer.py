@@ -7,7 +7,7 @@ alone and goes to the dead letters. What only a person can put right ends the th
 import random
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final, TypeVar, assert_never
 
@@ -26,8 +26,8 @@ from sink.errors import (
     WriteRefused,
     rule_of,
 )
+from sink.load import Dead, Load, places
 from sink.outcomes import Claimed, Failed, Fenced, Outcome, Written
-from sink.rows import Dead, Load, places
 
 BACKOFF: Final = Backoff(first_seconds=0.1, factor=2, pause_seconds_max=5)
 FINISH_SECONDS_MAX: Final = 20.0
@@ -223,7 +223,7 @@ class Writer:
         self._in_a_row.update(in_a_row)
         self._outcomes.append(
             Written(
-                next_offsets=load.batch.next_offsets(),
+                next_offsets=load.next_offsets,
                 rows=rows,
                 consumed=load.consumed,
                 records=len(load.batch.records),
@@ -253,20 +253,18 @@ class Writer:
             tables=(),
             dead=(Dead(record=record, reason=refused.sqlstate),),
             consumed=part.load.consumed,
+            next_offsets=part.load.next_offsets,
             received_at_oldest=part.load.received_at_oldest,
         )
         return [_Part(load=dead, summary=refused.summary)]
 
     def _lost(self, part: _Part) -> set[Partition]:
         """The partitions that this part may no longer be written for; the loop is told."""
-        fences = self._fences_of(part.load.batch)
+        fences = {one: part.load.batch.fences[one] for one in part.load.next_offsets}
         lost = self._patiently(lambda: self._database.lost(fences))
         logger("writer").warning("another sink has claimed partitions", partitions=len(lost))
         self._outcomes.append(Fenced(fences={one: fences[one] for one in lost}))
         return lost
-
-    def _fences_of(self, batch: Batch) -> Mapping[Partition, int]:
-        return {partition: batch.fences[partition] for partition in batch.next_offsets()}
 
     def _less(self, part: _Part, lost: Collection[Partition]) -> _Part:
         return _Part(load=self._reload(part.load.batch.without(lost)), summary=part.summary)

@@ -8,7 +8,7 @@ from typing import Any
 from schemas.codec import RecordCodec, frame
 from schemas.topics import Names
 from sink.batch import Batch, Headers, Partition, Record
-from sink.rows import Loader
+from sink.loader import FEW_MAX, Loader
 
 SECOND = 1_000_000
 EPOCH = 1_750_000_000 * SECOND
@@ -115,9 +115,12 @@ class Workshop:
     schemas: dict[int, dict[str, Any]] = field(default_factory=lambda: {1: schema_of(TICKET)})
     schema: str = "stripe"
 
-    def loader(self) -> Loader:
+    def loader(self, *, few_max: int = FEW_MAX) -> Loader:
         return Loader(
-            names=Names(namespace="t"), schema=self.schema, writer_schema=self.schemas.__getitem__
+            names=Names(namespace="t"),
+            schema=self.schema,
+            writer_schema=self.schemas.__getitem__,
+            few_max=few_max,
         )
 
     def value(self, record: Mapping[str, Any], *, schema_id: int = 1) -> bytes:

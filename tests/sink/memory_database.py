@@ -7,7 +7,7 @@ from sink.batch import Partition, Place, place_of
 from sink.claims import Claim
 from sink.database import DeadRow
 from sink.errors import DeadLettersAway, FenceLost, PostgresAway, PostgresRefused
-from sink.rows import Dead, Load, places
+from sink.load import Dead, Load, places
 
 
 @dataclass(slots=True, kw_only=True)

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sink.batch import Batch, Partition, Record
+from sink.loader import FEW_MAX
 from sink.postgres_database import PostgresDatabase
-from sink.postgres_rows import ROWS_ONE_BY_ONE_MAX
 from tests.sink.changes import Workshop
 
 TICKETS = Partition("t.ticket", 0)
-MANY = ROWS_ONE_BY_ONE_MAX + 1
+MANY = FEW_MAX + 1
 
 
 class Hand:

@@ -1,0 +1,75 @@
+"""A load: what a batch of records says in rows, ready for Postgres."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from schemas.codec import BatchCodec
+from sink.batch import Batch, Partition, Place, Record, place_of
+from sink.tables import Column, TableName, TableShape
+
+Fields = Sequence[bytes | None]
+"""One row: each value in the binary format of its type; none is null."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriterSchema:
+    """A schema that a record names, and what follows from it."""
+
+    schema_id: int
+    shape: TableShape
+    codec: BatchCodec = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableRows:
+    """What one batch has for one table: each key once, in the order of the keys.
+
+    Attributes:
+        name: the table.
+        key: its primary key.
+        writers: the schemas that these rows were written with; the table must fit all of them.
+        columns: the columns of the rows, in their order.
+        few: the rows, where they are few; empty otherwise.
+        copy: the rows as a binary COPY, where they are many; empty otherwise.
+    """
+
+    name: TableName
+    key: tuple[str, ...]
+    writers: tuple[WriterSchema, ...]
+    columns: tuple[Column, ...]
+    few: Sequence[Fields] = field(repr=False)
+    copy: Sequence[bytes] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dead:
+    """A record that cannot become a row, and one constant word why."""
+
+    record: Record
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """A batch that is ready for Postgres.
+
+    Attributes:
+        batch: the records that it was made from.
+        tables: what is written, in the order of the tables' names.
+        dead: the records that cannot be read.
+        consumed: how many records each topic gave.
+        next_offsets: where reading goes on after it.
+        received_at_oldest: when the oldest of them came into the inbox, microseconds; or none.
+    """
+
+    batch: Batch
+    tables: tuple[TableRows, ...]
+    dead: tuple[Dead, ...]
+    consumed: Mapping[str, int]
+    next_offsets: Mapping[Partition, int]
+    received_at_oldest: int | None
+
+
+def places(dead: Iterable[Dead]) -> frozenset[Place]:
+    """Where dead records stand."""
+    return frozenset(place_of(one.record) for one in dead)

@@ -1,0 +1,164 @@
+"""From records to rows: read the frame, find the schema, decode, and give each table its rows."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from schemas.codec import BatchCodec, unframe
+from schemas.errors import BadFrame, BadRecord, SchemaUnknown
+from schemas.meta import RECEIVED_AT
+from schemas.topics import Names
+from sink.batch import Batch, Record
+from sink.copy_format import MICROS_MIN
+from sink.few_rows import few_rows
+from sink.load import Dead, Load, TableRows, WriterSchema
+from sink.many_rows import many_rows
+from sink.tables import CONNECT_SUFFIX, TableName, shape_of
+
+FEW_MAX: Final = 20
+"""So many records of one table cost less one by one than by the column and a temporary table."""
+
+Bodies = list[tuple[Record, bytes]]
+
+
+class Loader:
+    """Turns batches into loads; remembers schemas, for a schema's id never changes its meaning.
+
+    Args:
+        names: which table a topic belongs to.
+        schema: the Postgres schema of the merchant's own rows.
+        writer_schema: asks the registry for the schema of an id.
+        few_max: up to so many records of one table are made rows one by one.
+    """
+
+    def __init__(
+        self,
+        *,
+        names: Names,
+        schema: str,
+        writer_schema: Callable[[int], Mapping[str, Any]],
+        few_max: int = FEW_MAX,
+    ) -> None:
+        self._names = names
+        self._schema = schema
+        self._writer_schema = writer_schema
+        self._few_max = few_max
+        self._writers: dict[int, WriterSchema] = {}
+
+    def load(self, batch: Batch) -> Load:
+        """The rows of a batch.
+
+        Raises:
+            RegistryUnreachable: a schema could not be fetched now.
+            SchemaRefused: the registry gives no schema, whatever the record.
+            UnusableSchema: a record's schema cannot be a table.
+        """
+        by_schema, dead, consumed = _grouped(batch.records)
+        decoded: dict[str, list[tuple[WriterSchema, pa.RecordBatch]]] = {}
+        for (topic, schema_id), bodies in by_schema.items():
+            try:
+                writer = self._writer(schema_id)
+            except SchemaUnknown:
+                dead += [Dead(record=one, reason="SchemaUnknown") for one, _body in bodies]
+                continue
+            rows, unreadable = _decoded(writer, bodies)
+            dead += unreadable
+            if rows is not None:
+                decoded.setdefault(topic, []).append((writer, rows))
+        tables = [table for topic, parts in decoded.items() for table in self._rows(topic, parts)]
+        return Load(
+            batch=batch,
+            tables=tuple(sorted(tables, key=lambda table: str(table.name))),
+            dead=tuple(dead),
+            consumed=consumed,
+            next_offsets=batch.next_offsets(),
+            received_at_oldest=_oldest(
+                rows for parts in decoded.values() for _writer, rows in parts
+            ),
+        )
+
+    def _writer(self, schema_id: int) -> WriterSchema:
+        known = self._writers.get(schema_id)
+        if known is None:
+            schema = self._writer_schema(schema_id)
+            known = self._writers[schema_id] = WriterSchema(
+                schema_id=schema_id, shape=shape_of(schema), codec=BatchCodec(schema)
+            )
+        return known
+
+    def _rows(
+        self, topic: str, parts: Sequence[tuple[WriterSchema, pa.RecordBatch]]
+    ) -> list[TableRows]:
+        table = self._names.table_of(topic)
+        own = TableName(schema=self._schema, table=table)
+        connect = TableName(schema=self._schema + CONNECT_SUFFIX, table=table)
+        records = sum(rows.num_rows for _writer, rows in parts)
+        return (few_rows if records <= self._few_max else many_rows)(own, connect, parts)
+
+
+def _grouped(
+    records: Iterable[Record],
+) -> tuple[dict[tuple[str, int], Bodies], list[Dead], dict[str, int]]:
+    """The bodies by topic and schema id; the records without a frame; how many each topic gave."""
+    found: dict[tuple[str, int], Bodies] = {}
+    dead: list[Dead] = []
+    consumed: dict[str, int] = {}
+    for record in records:
+        topic, value = record.topic(), record.value()
+        assert topic is not None
+        consumed[topic] = consumed.get(topic, 0) + 1
+        if value is None:
+            # It only clears the topic; the row keeps the record that went before it.
+            continue
+        try:
+            schema_id, body = unframe(value if isinstance(value, bytes) else value.encode())
+        except BadFrame:
+            dead.append(Dead(record=record, reason="BadFrame"))
+            continue
+        found.setdefault((topic, schema_id), []).append((record, body))
+    return found, dead, consumed
+
+
+def _decoded(writer: WriterSchema, bodies: Bodies) -> tuple[pa.RecordBatch | None, list[Dead]]:
+    """The records as columns, and those that are no record of their schema."""
+    try:
+        return _in_range(writer.codec.decode([body for _record, body in bodies])), []
+    except (BadRecord, _TimeOutOfRange):
+        pass
+    parts: list[pa.RecordBatch] = []
+    dead: list[Dead] = []
+    for record, body in bodies:
+        try:
+            parts.append(_in_range(writer.codec.decode([body])))
+        except BadRecord:
+            dead.append(Dead(record=record, reason="BadRecord"))
+        except _TimeOutOfRange:
+            dead.append(Dead(record=record, reason="TimeOutOfRange"))
+    if not parts:
+        return None, dead
+    return pa.Table.from_batches(parts).combine_chunks().to_batches()[0], dead
+
+
+class _TimeOutOfRange(Exception):
+    """Postgres' calendar begins in 4714 BC."""
+
+
+def _in_range(rows: pa.RecordBatch) -> pa.RecordBatch:
+    for column in rows.columns:
+        if pa.types.is_timestamp(column.type):
+            earliest = pc.min(column.view(pa.int64())).as_py()
+            if earliest is not None and earliest < MICROS_MIN:
+                raise _TimeOutOfRange
+    return rows
+
+
+def _oldest(batches: Iterable[pa.RecordBatch]) -> int | None:
+    """When the oldest record came into the inbox."""
+    found = [
+        pc.min(rows.column(RECEIVED_AT).view(pa.int64())).as_py()
+        for rows in batches
+        if RECEIVED_AT in rows.schema.names
+    ]
+    return min((value for value in found if value is not None), default=None)

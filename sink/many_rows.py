@@ -1,0 +1,78 @@
+"""Many records of one table to rows, by the column: newest of each key, sorted, as a COPY."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from schemas.meta import ACCOUNT_ID, EVENT_AT
+from sink.copy_format import copy_chunks
+from sink.load import TableRows, WriterSchema
+from sink.tables import Column, TableName, key_of
+
+
+def many_rows(
+    own: TableName, connect: TableName, parts: Sequence[tuple[WriterSchema, pa.RecordBatch]]
+) -> list[TableRows]:
+    """The rows of the merchant's own table, and those of the connected accounts'.
+
+    Args:
+        own: the merchant's table.
+        connect: the connected accounts' table.
+        parts: the decoded records of each writer's schema.
+    """
+    columns = {column.name: column for writer, _rows in parts for column in writer.shape.columns}
+    rows = pa.concat_tables(
+        [pa.Table.from_batches([rows]) for _writer, rows in parts], promote_options="default"
+    ).select(list(columns))
+    writers = tuple(writer for writer, _rows in parts)
+    kept = tuple(columns.values())
+    without_account = rows.column(ACCOUNT_ID).null_count
+    if without_account == rows.num_rows:
+        return [_table_rows(own, writers, kept, rows, key=key_of(connect=False))]
+    theirs = pc.is_valid(rows.column(ACCOUNT_ID))
+    found = [_table_rows(connect, writers, kept, rows.filter(theirs), key=key_of(connect=True))]
+    if without_account:
+        ours = rows.filter(pc.invert(theirs))
+        found.append(_table_rows(own, writers, kept, ours, key=key_of(connect=False)))
+    return found
+
+
+def _table_rows(
+    name: TableName,
+    writers: tuple[WriterSchema, ...],
+    columns: tuple[Column, ...],
+    rows: pa.Table,
+    *,
+    key: tuple[str, ...],
+) -> TableRows:
+    return TableRows(
+        name=name,
+        key=key,
+        writers=writers,
+        columns=columns,
+        few=(),
+        copy=copy_chunks(newest_of_each_key(rows, key), columns),
+    )
+
+
+def newest_of_each_key(rows: pa.Table, key: Sequence[str]) -> pa.RecordBatch:
+    """The row with the highest `_event_at` of each key, in the order of the keys.
+
+    Sorted, because two transactions that lock the same rows in one order cannot deadlock, and
+    because neighbours in an index are cheap to write.
+    """
+    whole = rows.combine_chunks().to_batches()[0]
+    order = pc.sort_indices(
+        whole, sort_keys=[*((name, "ascending") for name in key), (EVENT_AT, "descending")]
+    )
+    differs: Any = pa.scalar(value=False)
+    for name in key:
+        values = whole.column(name).take(order)
+        here: Any = pc.not_equal(values.slice(1), values.slice(0, len(values) - 1))
+        # A null key is like no other: Postgres shall say what it thinks of it.
+        here = pc.fill_null(here, pa.scalar(value=True))
+        differs = pc.or_(differs, here)
+    first, later = order.slice(0, 1), order.slice(1)
+    return whole.take(pa.concat_arrays([first, later.filter(differs)]))
