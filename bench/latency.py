@@ -15,7 +15,13 @@ import psycopg
 
 from bench.figures import Figure, percentile
 from tests.end_to_end.installation import Installation
-from tests.end_to_end.stripe_events import Told, history, signature, subscription_event
+from tests.end_to_end.stripe_events import (
+    FIRST_SECOND,
+    Told,
+    history,
+    signature,
+    subscription_event,
+)
 from tests.infrastructure import Infrastructure
 from tests.isolation import fresh_database, fresh_namespace
 
@@ -79,7 +85,7 @@ def _event(number: int) -> Told:
     return subscription_event(
         f"sub_{number:06}",
         version=0,
-        second=1_790_000_000,
+        second=FIRST_SECOND,
         kind="created",
         description="x" * BODY_BYTES,
     )

@@ -20,12 +20,17 @@ END_SECONDS_MAX = 90.0
 POLL_SECONDS = 0.02
 
 
-def eventually(claim: Callable[[], bool], *, seconds_max: float, what: str) -> None:
-    """Wait until the claim holds; fail with `what` when it does not within `seconds_max`."""
+def eventually(
+    claim: Callable[[], bool], *, seconds_max: float, what: str, more: Callable[[], str] = str
+) -> None:
+    """Wait until the claim holds; fail with `what` when it does not within `seconds_max`.
+
+    `more` is asked for what else there is to say, when it failed.
+    """
     deadline = time.monotonic() + seconds_max
     while not claim():
         if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds_max:.0f} s: {what}")
+            raise AssertionError(f"not within {seconds_max:.0f} s: {what}\n{more()}")
         time.sleep(POLL_SECONDS)
 
 
@@ -51,7 +56,12 @@ class Service:
 
     def await_ready(self) -> "Service":
         """Wait until `/readyz` answers 200."""
-        eventually(self._ready, seconds_max=START_SECONDS_MAX, what=self._failure())
+        eventually(
+            self._ready,
+            seconds_max=START_SECONDS_MAX,
+            what=f"{self.name} is ready",
+            more=self._failure,
+        )
         return self
 
     def launch(self) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.end_to_end.installation import ARRIVE_SECONDS_MAX, Installation
 from tests.end_to_end.services import eventually
-from tests.end_to_end.stripe_events import Told, history, subscription_event
+from tests.end_to_end.stripe_events import FIRST_SECOND, Told, history, subscription_event
 from tests.end_to_end.topic_reader import assert_strictly_increasing
 
 pytestmark = pytest.mark.stack
@@ -22,7 +22,7 @@ def test_a_created_subscription_becomes_a_row_that_the_application_can_join(
 ) -> None:
     shared_installation.sender().deliver(
         subscription_event(
-            "sub_1", version=0, second=1_790_000_000, kind="created", metadata={"platform": "ios"}
+            "sub_1", version=0, second=FIRST_SECOND, kind="created", metadata={"platform": "ios"}
         )
     )
     query = """
@@ -120,7 +120,7 @@ def test_an_unknown_object_type_reaches_its_generic_table(
     unknown = Told(
         event_id="evt_unknown",
         object_id="wid_1",
-        second=1_790_000_000,
+        second=FIRST_SECOND,
         version=0,
         body=(
             b'{"id": "evt_unknown", "object": "event", "created": 1790000000, "livemode": false,'
@@ -146,7 +146,7 @@ def test_an_enum_value_and_a_field_never_seen_before_are_kept(
         subscription_event(
             "sub_new",
             version=0,
-            second=1_790_000_000,
+            second=FIRST_SECOND,
             kind="created",
             status="hibernating",
             moon_phase={"name": "full", "shown": [1, 2]},
@@ -195,14 +195,14 @@ def test_nothing_revives_a_deleted_customer(shared_installation: Installation) -
 def _customer_event(kind: str, second: int) -> Told:
     name = random.Random(second).choice(["Ada", "Grace"])
     body = (
-        f'{{"id": "evt_{kind}_{second}", "object": "event", "created": {1_790_000_000 + second},'
+        f'{{"id": "evt_{kind}_{second}", "object": "event", "created": {FIRST_SECOND + second},'
         f' "livemode": false, "type": "customer.{kind}", "api_version": "2026-10-28.endive",'
         f' "data": {{"object": {{"id": "cus_gone", "object": "customer", "name": "{name}"}}}}}}'
     )
     return Told(
         event_id=f"evt_{kind}_{second}",
         object_id="cus_gone",
-        second=1_790_000_000 + second,
+        second=FIRST_SECOND + second,
         version=0,
         body=body.encode(),
     )
