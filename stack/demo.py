@@ -15,10 +15,10 @@ from rich.console import Console
 from runtime.stop import Stop
 from stack import postgres
 from stack.addresses import Addresses, Given
-from stack.demo_rows import Rows
+from stack.demo_rows import ARRIVE_SECONDS_MAX, Rows
 from stack.demo_screen import Screen, addresses_lines, trials_table
-from stack.demo_stripe import Stripe, change_something, furnish
-from stack.errors import ProgramFailed, StillRunning, WrongRows
+from stack.demo_stripe import Changed, Stripe, change_something, furnish
+from stack.errors import ProgramFailed, StackError, StillRunning, WrongRows
 from stack.folder import HOST, Folder
 from stack.local import LocalStack
 from stack.progress import OnConsole
@@ -30,6 +30,7 @@ WEBHOOK_SECRET = "whsec_demo"  # noqa: S105 - of a Stripe that is simulated here
 OBJECTS = "customer,invoice,price,product,subscription"
 PARTITIONS = 2
 PAUSE_SECONDS = 3.0
+POLL_SECONDS = 0.02
 SERVICES = (Service.SIMULATOR, Service.WEBHOOK, Service.RELAY, Service.SINK)
 
 
@@ -108,34 +109,51 @@ class Demo:
         chance = random.Random()  # noqa: S311 - what changes next is no secret
         with Screen(self._console) as screen:
             screen.show(rows.trials())
-            while not stop.wait(seconds=PAUSE_SECONDS):
-                if self._stopped_elsewhere():
-                    self._console.print("Stopped elsewhere.")
-                    return
-                changed = change_something(stripe, chance)
-                if changed is None:
-                    continue
-                started = time.monotonic()
-                arrived = rows.await_subscription(changed.subscription)
-                milliseconds = (time.monotonic() - started) * 1_000
-                told = f"row after {milliseconds:.0f} ms" if arrived else "no row yet"
-                name = changed.subscription["id"]
-                screen.show(rows.trials(), change=f"{name}  {changed.words}: {told}")
+            try:
+                while not self._ended(stop, seconds=PAUSE_SECONDS):
+                    changed = change_something(stripe, chance)
+                    if changed is not None:
+                        told = self._follow(changed, rows, stop)
+                        screen.show(rows.trials(), change=told)
+            except StackError:
+                # What is stopped elsewhere goes away piece by piece.
+                if not self._stopped_elsewhere():
+                    raise
+        if not stop.requested:
+            self._console.print("Stopped elsewhere.")
+
+    def _follow(self, changed: Changed, rows: Rows, stop: Stop) -> str:
+        """What became of a change, in words."""
+        name = f"{changed.subscription['id']}  {changed.words}"
+        started = time.monotonic()
+        while not rows.says(changed.subscription):
+            waited = time.monotonic() - started
+            if waited >= ARRIVE_SECONDS_MAX or self._ended(stop, seconds=POLL_SECONDS):
+                return f"{name}: no row after {waited:.0f} s"
+        return f"{name}: row after {(time.monotonic() - started) * 1_000:.0f} ms"
+
+    def _ended(self, stop: Stop, *, seconds: float) -> bool:
+        """Whether it should end, here or elsewhere, after waiting that long at most."""
+        return stop.wait(seconds=seconds) or self._stopped_elsewhere()
 
     def _stopped_elsewhere(self) -> bool:
+        """Whether another command stops the services.
+
+        Raises:
+            ProgramFailed: one of them ended by itself.
+        """
         supervisor = self._stack.supervisor
-        for service in SERVICES:
-            if supervisor.running(service.label) is None:
-                if supervisor.was_stopped(service.label):
-                    return True
-                log = self._folder.log(service.label)
-                raise ProgramFailed(
-                    program=service.label,
-                    fault="it ended by itself",
-                    log=log,
-                    last_lines=last_lines(log),
-                )
-        return False
+        gone = [one.label for one in SERVICES if supervisor.running(one.label) is None]
+        crashed = [name for name in gone if not supervisor.was_stopped(name)]
+        if crashed:
+            log = self._folder.log(crashed[0])
+            raise ProgramFailed(
+                program=crashed[0],
+                fault="it ended by itself",
+                log=log,
+                last_lines=last_lines(log),
+            )
+        return bool(gone)
 
     def _start(self) -> Scene:
         addresses = self._with_database(self._stack.up())

@@ -11,10 +11,11 @@ import psycopg
 from psycopg import sql
 
 from stack.demo_stripe import Object, Organisation, Stripe
+from stack.errors import StackError
 
 SQL = Path(__file__).with_name("sql")
 ARRIVE_SECONDS_MAX = 60.0
-POLL_SECONDS = 0.02
+POLL_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,17 +100,12 @@ class Rows:
             found = self.differences(stripe)
             if not found or time.monotonic() >= deadline:
                 return found
-            time.sleep(POLL_SECONDS * 10)
-
-    def await_subscription(self, wanted: Object) -> bool:
-        """Whether the row of this subscription came to say the same in time."""
-        compared = COMPARED[-1]
-        deadline = time.monotonic() + ARRIVE_SECONDS_MAX
-        while time.monotonic() < deadline:
-            if self._rows(compared).get(wanted["id"]) == _expected(compared, wanted):
-                return True
             time.sleep(POLL_SECONDS)
-        return False
+
+    def says(self, wanted: Object) -> bool:
+        """Whether the row of this subscription says what Stripe says."""
+        compared = COMPARED[-1]
+        return self._rows(compared).get(wanted["id"]) == _expected(compared, wanted)
 
     def _compare(self, compared: Compared, stripe: Stripe) -> list[str]:
         parameters = {"status": "all"} if compared.table == "subscription" else {}
@@ -133,6 +129,8 @@ class Rows:
         except psycopg.errors.UndefinedTable:
             # The sink makes a table when the first record for it arrives.
             return {}
+        except psycopg.OperationalError as error:
+            raise StackError(f"PostgreSQL went away: {error}") from error
         return {key: dict(zip(compared.columns, rest, strict=True)) for key, *rest in rows}
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import httpx
 
+from stack.errors import StackError
+
 PLATFORMS = ("web", "ios", "android", "macos")
 ORGANISATIONS = ("Acorn Press", "Birch & Sons", "Cedar Labs", "Dune Radio", "Elm Street Bakery")
 PLANS = (("Starter", 900), ("Team", 2900))
@@ -48,11 +50,12 @@ class Stripe:
 
     def post(self, path: str, fields: Fields) -> Object:
         """Create or change an object."""
-        return self._body(self._client.post(path, data={k: str(v) for k, v in fields.items()}))
+        form = {name: str(value) for name, value in fields.items()}
+        return self._answered("POST", path, data=form)
 
     def delete(self, path: str) -> Object:
         """Delete or cancel an object."""
-        return self._body(self._client.delete(path))
+        return self._answered("DELETE", path)
 
     def listed(self, path: str, **parameters: str) -> list[Object]:
         """Every object of a list, page by page, the newest first."""
@@ -60,14 +63,18 @@ class Stripe:
         after: dict[str, str] = {}
         while True:
             query = {"limit": str(PAGE), **parameters, **after}
-            page = self._body(self._client.get(path, params=query))
+            page = self._answered("GET", path, params=query)
             found += page["data"]
             if not page["has_more"]:
                 return found
             after = {"starting_after": found[-1]["id"]}
 
-    def _body(self, answer: httpx.Response) -> Object:
-        answer.raise_for_status()
+    def _answered(self, method: str, path: str, **given: Any) -> Object:
+        try:
+            answer = self._client.request(method, path, **given)
+            answer.raise_for_status()
+        except httpx.HTTPError as error:
+            raise StackError(f"The simulated Stripe: {method} {path}: {error}") from error
         body: Object = answer.json()
         return body
 

@@ -74,8 +74,8 @@ class Supervisor:
         return sorted(found, key=lambda told: told.started_nanoseconds, reverse=True)
 
     def was_stopped(self, name: str) -> bool:
-        """Whether it was stopped in order, here or by another command, rather than crashed."""
-        return not self._pid_file(name).exists()
+        """Whether it was stopped, here or by another command, rather than ended by itself."""
+        return not self._pid_file(name).exists() or self._stop_file(name).exists()
 
     def start(self, program: Program) -> None:
         """Start the program and wait until it answers.
@@ -87,6 +87,7 @@ class Supervisor:
         log = self._folder.made().log(program.name)
         if log.exists():
             log.replace(log.with_suffix(".previous.log"))
+        self._stop_file(program.name).unlink(missing_ok=True)
         child = self._spawn(program, log)
         self._children[program.name] = child
         try:
@@ -103,8 +104,11 @@ class Supervisor:
         """
         told = self.running(name)
         if told is not None:
+            # Before the signal: who finds it gone in between must not take it for a crash.
+            self._stop_file(name).touch()
             self._end(told)
         self._pid_file(name).unlink(missing_ok=True)
+        self._stop_file(name).unlink(missing_ok=True)
         child = self._children.pop(name, None)
         if child is not None:
             child.wait()
@@ -165,6 +169,9 @@ class Supervisor:
 
     def _pid_file(self, name: str) -> Path:
         return self._folder.pid_files / f"{name}.pid"
+
+    def _stop_file(self, name: str) -> Path:
+        return self._folder.pid_files / f"{name}.stopping"
 
     def _write(self, program: Program, identity: Identity) -> None:
         told = {

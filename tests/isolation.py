@@ -24,9 +24,14 @@ def fresh_namespace(infrastructure: Infrastructure) -> Iterator[str]:
     """A namespace that no other test has; its topics are removed afterwards."""
     name = new_namespace()
     yield name
+    delete_topics(infrastructure, namespace=name)
+
+
+def delete_topics(infrastructure: Infrastructure, *, namespace: str) -> None:
+    """Remove every topic of a namespace."""
     admin = AdminClient({"bootstrap.servers": infrastructure.kafka})
     known = admin.list_topics(timeout=REQUEST_SECONDS_MAX).topics
-    mine = [topic for topic in known if topic.startswith((f"{name}-", f"{name}."))]
+    mine = [topic for topic in known if topic.startswith((f"{namespace}-", f"{namespace}."))]
     if mine:
         for future in admin.delete_topics(mine).values():
             future.result(REQUEST_SECONDS_MAX)

@@ -1,9 +1,6 @@
 """The local stack for real: started, found running, kept over a restart, and stopped."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import httpx
@@ -17,9 +14,9 @@ from stack.folder import Folder
 from stack.local import LocalStack, State
 from stack.progress import Silent
 from stack.settings import StackSettings
+from tests.stack.commands import command
 
 SCHEMA = {"type": "record", "name": "Kept", "fields": [{"name": "id", "type": "string"}]}
-COMMAND_SECONDS_MAX = 60
 
 
 def local(folder: Folder, given: Given | None = None) -> LocalStack:
@@ -92,31 +89,6 @@ def test_what_is_given_is_used_and_nothing_is_started(tmp_path: Path) -> None:
     )
     assert stack.supervisor.all_running() == []
     assert {one.state for one in stack.standings()} == {State.UNREACHABLE}
-
-
-def command(*words: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    inherited = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("KAFKA_", "SCHEMA_", "DATABASE_", "STRIPE_"))
-    }
-    return subprocess.run(
-        [sys.executable, "-m", "stripeline", "stack", *words],
-        cwd=folder,
-        env={**inherited, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=COMMAND_SECONDS_MAX,
-    )
-
-
-def test_real_stripe_is_not_tried_without_its_keys(tmp_path: Path) -> None:
-    told = command("up", "--services", folder=tmp_path, STRIPE_API_KEY="sk_test_1")
-    assert told.returncode == 2
-    assert "STRIPE_WEBHOOK_SECRET: missing" in told.stderr
-    assert "STRIPE_API_KEY:" not in told.stderr
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_stopping_where_nothing_runs_says_so(tmp_path: Path) -> None:

@@ -100,6 +100,24 @@ def test_a_program_that_crashed_was_not_stopped(supervisor: Supervisor, tmp_path
     supervisor.stop("server")
 
 
+def test_one_that_is_being_stopped_did_not_crash(
+    supervisor: Supervisor, folder: Folder, tmp_path: Path
+) -> None:
+    asked = tmp_path / "asked"
+    before = f"""
+def look(*_):
+    names = sorted(place.name for place in pathlib.Path({str(folder.pid_files)!r}).iterdir())
+    pathlib.Path({str(asked)!r}).write_text(str(names))
+    raise SystemExit
+
+signal.signal(signal.SIGTERM, look)
+"""
+    supervisor.start(serving(tmp_path, before=before))
+    supervisor.stop("server")
+    assert asked.read_text() == "['server.pid', 'server.stopping']"
+    assert list(folder.pid_files.iterdir()) == []
+
+
 def test_it_is_in_a_session_of_its_own(supervisor: Supervisor, tmp_path: Path) -> None:
     supervisor.start(serving(tmp_path))
     told = supervisor.running("server")

@@ -1,0 +1,54 @@
+"""`make up`: the services against real Stripe, which is not called before the first event."""
+
+from pathlib import Path
+
+import httpx
+import pytest
+
+from stack.folder import HOST, Folder
+from stack.supervisor import Supervisor
+from tests.infrastructure import Infrastructure
+from tests.stack.commands import command, given
+
+
+@pytest.mark.stack
+@pytest.mark.timeout(300)
+def test_the_services_start_once_and_stop(
+    stack: Infrastructure, namespace: str, database_url: str, tmp_path: Path
+) -> None:
+    port = Folder(path=tmp_path).usable_port("test")
+    environment = {
+        **given(stack),
+        "DATABASE_URL": database_url,
+        "KAFKA_NAMESPACE": namespace,
+        "TOPIC_PARTITIONS": "1",
+        "OBJECTS": "customer",
+        "STRIPE_API_KEY": "sk_test_1",
+        "STRIPE_WEBHOOK_SECRET": "whsec_1",
+        "WEBHOOK_PORT": str(port),
+    }
+    supervisor = Supervisor(Folder(path=tmp_path / ".stripeline" / "local"))
+    try:
+        first = command("up", "--services", folder=tmp_path, **environment)
+        assert first.returncode == 0, first.stderr
+        running = {told.name: told.identity for told in supervisor.all_running()}
+        assert set(running) == {"webhook", "relay", "sink"}
+        unsigned = httpx.post(f"http://{HOST}:{port}/webhooks/stripe", json={})
+        assert unsigned.status_code == 400
+
+        second = command("up", "--services", folder=tmp_path, **environment)
+        assert "Starting" not in second.stdout
+        assert first.stdout.endswith(second.stdout)
+        assert {told.name: told.identity for told in supervisor.all_running()} == running
+    finally:
+        stopped = command("down", folder=tmp_path, **environment)
+    assert stopped.returncode == 0, stopped.stderr
+    assert supervisor.all_running() == []
+
+
+def test_real_stripe_is_not_tried_without_its_keys(tmp_path: Path) -> None:
+    told = command("up", "--services", folder=tmp_path, STRIPE_API_KEY="sk_test_1")
+    assert told.returncode == 2
+    assert "STRIPE_WEBHOOK_SECRET: missing" in told.stderr
+    assert "STRIPE_API_KEY:" not in told.stderr
+    assert list(tmp_path.iterdir()) == []
