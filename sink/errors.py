@@ -130,12 +130,16 @@ class DeadLettersAway(SinkError):
     """Kafka did not acknowledge a dead letter."""
 
 
+class UnusableSchema(SinkError):
+    """A writer's schema says what no table can hold; it is none of this project's."""
+
+
 class SinkStopped(SinkError):
     """Only a person can put this right; the message says how."""
 
 
-class UnusableSchema(SinkStopped):
-    """A writer's schema says what no table can hold."""
+class RegistryRefuses(SinkStopped):
+    """The schema registry does not let the sink read schemas."""
 
 
 class TableDiffers(SinkStopped):

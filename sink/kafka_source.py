@@ -16,6 +16,7 @@ from confluent_kafka import (
     TopicPartition,
 )
 
+from runtime.logs import logger
 from schemas.topics import Names
 from sink.batch import Partition, Record
 
@@ -189,7 +190,7 @@ class KafkaSource:
                 self._consumer.list_topics(self._names.dead_letters, timeout=1.0)
                 self._away = ""
             except KafkaException:
-                return self._away
+                pass
         return self._away
 
     def close(self) -> None:
@@ -211,8 +212,10 @@ class KafkaSource:
                 topic, number, offset = message.topic(), message.partition(), message.offset()
                 if topic is not None and number is not None and offset is not None:
                     self._ends[Partition(topic, number)] = offset
-            elif error.code() not in _QUIET_ERRORS and error.fatal():
+            elif error.fatal():
                 raise KafkaException(error)
+            elif error.code() not in _QUIET_ERRORS:
+                logger("kafka").warning("kafka says no", error=error.name(), topic=message.topic())
         return size
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
@@ -232,7 +235,9 @@ class KafkaSource:
 
     def _on_error(self, error: KafkaError) -> None:
         if error.code() == KafkaError._ALL_BROKERS_DOWN:
-            self._away = "Kafka cannot be reached"
+            self._away = "waiting: Kafka cannot be reached"
+        elif error.code() == KafkaError._AUTHENTICATION:
+            self._away = "waiting: Kafka refuses KAFKA_USERNAME or KAFKA_PASSWORD"
 
 
 def _partitions(found: Collection[TopicPartition]) -> set[Partition]:

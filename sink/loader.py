@@ -7,11 +7,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.codec import BatchCodec, unframe
-from schemas.errors import BadFrame, BadRecord, SchemaUnknown
+from schemas.errors import BadFrame, BadRecord, SchemaRefused, SchemaUnknown
 from schemas.meta import RECEIVED_AT
 from schemas.topics import Names
 from sink.batch import Batch, Record
 from sink.copy_format import MICROS_MIN
+from sink.errors import RegistryRefuses, UnusableSchema
 from sink.few_rows import few_rows
 from sink.load import Dead, Load, TableRows, WriterSchema
 from sink.many_rows import many_rows
@@ -52,16 +53,16 @@ class Loader:
 
         Raises:
             RegistryUnreachable: a schema could not be fetched now.
-            SchemaRefused: the registry gives no schema, whatever the record.
-            UnusableSchema: a record's schema cannot be a table.
+            RegistryRefuses: the registry gives no schema, whatever the record.
         """
         by_schema, dead, consumed = _grouped(batch.records)
         decoded: dict[str, list[tuple[WriterSchema, pa.RecordBatch]]] = {}
         for (topic, schema_id), bodies in by_schema.items():
             try:
                 writer = self._writer(schema_id)
-            except SchemaUnknown:
-                dead += [Dead(record=one, reason="SchemaUnknown") for one, _body in bodies]
+            except (SchemaUnknown, UnusableSchema) as error:
+                reason = type(error).__name__
+                dead += [Dead(record=one, reason=reason) for one, _body in bodies]
                 continue
             rows, unreadable = _decoded(writer, bodies)
             dead += unreadable
@@ -82,11 +83,21 @@ class Loader:
     def _writer(self, schema_id: int) -> WriterSchema:
         known = self._writers.get(schema_id)
         if known is None:
-            schema = self._writer_schema(schema_id)
+            schema = self._fetched(schema_id)
             known = self._writers[schema_id] = WriterSchema(
                 schema_id=schema_id, shape=shape_of(schema), codec=BatchCodec(schema)
             )
         return known
+
+    def _fetched(self, schema_id: int) -> Mapping[str, Any]:
+        try:
+            return self._writer_schema(schema_id)
+        except SchemaUnknown:
+            raise
+        except SchemaRefused as refused:
+            raise RegistryRefuses(
+                f"{refused}. Is SCHEMA_REGISTRY_URL right, and may its user read schemas?"
+            ) from refused
 
     def _rows(
         self, topic: str, parts: Sequence[tuple[WriterSchema, pa.RecordBatch]]

@@ -89,6 +89,8 @@ class Tables:
                 session = self._connection.session()
                 session.execute("begin")
                 session.execute(f"set local lock_timeout to '{LOCK_TIMEOUT}'")
+                # An index of a large table that somebody else filled takes its time.
+                session.execute("set local statement_timeout to 0")
                 session.execute(
                     "select pg_advisory_xact_lock($1, $2)", [_LOCK_CLASS, _lock_key(name.schema)]
                 )

@@ -14,6 +14,7 @@ from typing import Final, TypeVar, assert_never
 from runtime.clock import Clock
 from runtime.logs import logger
 from runtime.retry import Backoff
+from schemas.errors import RegistryUnreachable
 from sink.batch import Batch, Partition, Place, longest_run, place_of, runs_after
 from sink.database import Database, DeadLetters, DeadRow
 from sink.errors import (
@@ -238,7 +239,7 @@ class Writer:
         batch = part.load.batch
         if len(batch.records) > 1:
             earlier, later = batch.halves()
-            return [_Part(load=self._reload(later)), _Part(load=self._reload(earlier))]
+            return [_Part(load=self._loaded(later)), _Part(load=self._loaded(earlier))]
         (record,) = batch.records
         place = place_of(record)
         logger("writer").warning(
@@ -267,7 +268,11 @@ class Writer:
         return lost
 
     def _less(self, part: _Part, lost: Collection[Partition]) -> _Part:
-        return _Part(load=self._reload(part.load.batch.without(lost)), summary=part.summary)
+        rest = part.load.batch.without(lost)
+        return _Part(load=self._loaded(rest), summary=part.summary)
+
+    def _loaded(self, batch: Batch) -> Load:
+        return self._patiently(lambda: self._reload(batch))
 
     def _patiently(self, attempt: Callable[[], Answer]) -> Answer:
         """What `attempt` gives, tried again for as long as an outage lasts."""
@@ -275,7 +280,7 @@ class Writer:
         while True:
             try:
                 answer = attempt()
-            except (PostgresAway, DeadLettersAway) as away:
+            except (PostgresAway, DeadLettersAway, RegistryUnreachable) as away:
                 reason, operator = str(away), ""
             except PostgresRefused as refused:
                 rule = rule_of(refused.sqlstate)

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.errors import RegistryUnreachable, SchemaUnknown
+from schemas.errors import RegistryUnreachable, SchemaRefused, SchemaUnknown
 from schemas.topics import Names
 from sink import few_rows, many_rows
 from sink.batch import Record
+from sink.errors import RegistryRefuses
 from sink.load import Dead, Load, TableRows
 from sink.loader import FEW_MAX, Loader
 from tests.sink.changes import (
@@ -161,15 +162,18 @@ def test_each_topic_is_a_table(few_max: int) -> None:
         (b"\x00\x00\x00\x00\x01", "BadRecord"),
         (b"\x00\x00\x00\x00\x01\xff\xff\xff", "BadRecord"),
         (b"\x00\x00\x00\x00\x63\x00", "SchemaUnknown"),
+        (b"\x00\x00\x00\x00\x02\x00", "UnusableSchema"),
     ],
 )
 def test_a_record_that_cannot_be_read_is_dead_and_the_rest_are_rows(
     value: bytes, reason: str, few_max: int
 ) -> None:
+    schemas = {**WORKSHOP.schemas, 2: {**schema_with({}), "fields": []}}
+
     def writer_schema(schema_id: int) -> dict[str, Any]:
-        if schema_id not in WORKSHOP.schemas:
+        if schema_id not in schemas:
             raise SchemaUnknown("no such schema")
-        return WORKSHOP.schemas[schema_id]
+        return schemas[schema_id]
 
     good = WORKSHOP.records([change("a", 1), change("b", 2)])
     bad = Held(value_=value, offset_=7)
@@ -205,6 +209,15 @@ def test_a_registry_that_is_away_kills_no_record() -> None:
 
     loader = Loader(names=Names(namespace="t"), schema="stripe", writer_schema=away)
     with pytest.raises(RegistryUnreachable):
+        loader.load(batch_of(WORKSHOP.records([change("a", 1)])))
+
+
+def test_a_registry_that_lets_nobody_read_stops_the_sink_and_kills_no_record() -> None:
+    def forbidden(_schema_id: int) -> dict[str, Any]:
+        raise SchemaRefused("the schema registry refused (403)")
+
+    loader = Loader(names=Names(namespace="t"), schema="stripe", writer_schema=forbidden)
+    with pytest.raises(RegistryRefuses, match="SCHEMA_REGISTRY_URL"):
         loader.load(batch_of(WORKSHOP.records([change("a", 1)])))
 
 
