@@ -2,24 +2,23 @@
 
 import asyncio
 import random
-import ssl
 import zlib
 from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-import httpx
+import httptools
 
 from runtime.clock import MICROS_PER_SECOND, Clock
 from simulator.exchange import pretty
+from simulator.sending import Sender
 from simulator.signature import signature_header
 from simulator.state import Body
 
 ATTEMPTS_MAX = 16
 RETRY_SECONDS_MAX = 3_600.0
 DELIVERIES_KEPT_MAX = 50_000
-ANSWER_SECONDS_MAX = 20.0
 
 
 class Standing(StrEnum):
@@ -104,7 +103,6 @@ class Deliveries:
         self._settled.set()
         self._lanes: list[asyncio.Queue[Delivery]] = []
         self._tasks: set[asyncio.Task[None]] = set()
-        self._client: httpx.AsyncClient | None = None
 
     @property
     def endpoint(self) -> Endpoint | None:
@@ -123,11 +121,12 @@ class Deliveries:
         """Send from now on to another endpoint; what waits is lost."""
         await self._stop_lanes()
         self._endpoint = endpoint
-        if endpoint is not None:
-            self._client = _client(trusting=endpoint.url.startswith("https"))
-        self._lanes = [asyncio.Queue() for _ in range(endpoint.lanes if endpoint else 0)]
-        for lane in self._lanes:
-            self._spawn(self._run(lane))
+        if endpoint is None:
+            return
+        for _ in range(endpoint.lanes):
+            lane: asyncio.Queue[Delivery] = asyncio.Queue()
+            self._lanes.append(lane)
+            self._spawn(self._run(lane, endpoint))
 
     def publish(self, events: list[Body]) -> None:
         """Queue events for sending; returns at once."""
@@ -199,12 +198,16 @@ class Deliveries:
         name = str(body.get("id") or delivery.event["id"])
         self._lanes[zlib.crc32(name.encode()) % len(self._lanes)].put_nowait(delivery)
 
-    async def _run(self, lane: asyncio.Queue[Delivery]) -> None:
-        while True:
-            await self._attempt(await lane.get())
+    async def _run(self, lane: asyncio.Queue[Delivery], endpoint: Endpoint) -> None:
+        sender = Sender(endpoint.url)
+        try:
+            while True:
+                await self._attempt(await lane.get(), endpoint, sender)
+        finally:
+            sender.close()
 
-    async def _attempt(self, delivery: Delivery) -> None:
-        outcome = await self._send(delivery.event)
+    async def _attempt(self, delivery: Delivery, endpoint: Endpoint, sender: Sender) -> None:
+        outcome = await self._send(delivery.event, endpoint, sender)
         delivery.outcomes.append(outcome)
         if outcome.startswith("2"):
             delivery.standing = Standing.DELIVERED
@@ -213,56 +216,45 @@ class Deliveries:
             delivery.standing = Standing.FAILED
         else:
             # A failed webhook waits for its turn elsewhere: the ones behind it go on.
-            seconds = self._retry_seconds(len(delivery.outcomes))
+            waits = endpoint.retry_seconds * 2.0 ** (len(delivery.outcomes) - 1)
+            seconds = min(waits, RETRY_SECONDS_MAX)
             self._spawn(self._enter_later(delivery, seconds=seconds))
             return
         self._unsettled -= 1
         if not self._unsettled:
             self._settled.set()
 
-    def _retry_seconds(self, attempts: int) -> float:
-        assert self._endpoint is not None
-        return min(self._endpoint.retry_seconds * 2.0 ** (attempts - 1), RETRY_SECONDS_MAX)
-
-    async def _send(self, event: Body) -> str:
-        assert self._endpoint is not None
-        assert self._client is not None
+    async def _send(self, event: Body, endpoint: Endpoint, sender: Sender) -> str:
         body = pretty({**event, "pending_webhooks": 1})
         # Signed with the real time: receivers refuse a signature that is old by their clock.
         at = self._clock.utc_micros() // MICROS_PER_SECOND
         headers = {
+            "Accept": "*/*",
             "Content-Type": "application/json; charset=utf-8",
-            "Stripe-Signature": signature_header(body, secrets=self._endpoint.secrets, at=at),
+            "Stripe-Signature": signature_header(body, secrets=endpoint.secrets, at=at),
+            "User-Agent": "Stripe/1.0 (+https://stripe.com/docs/webhooks)",
         }
         try:
-            answer = await self._client.post(self._endpoint.url, content=body, headers=headers)
-        except httpx.HTTPError as error:
+            return str(await sender.post(body, headers))
+        except (OSError, httptools.HttpParserError) as error:
             return type(error).__name__
-        return str(answer.status_code)
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        """Forget a task; one that failed by our own mistake is reported by the event loop."""
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.result()
 
     async def _stop_lanes(self) -> None:
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if self._client is not None:
-            await self._client.aclose()
+        self._lanes = []
         self._unsettled = 0
         self._settled.set()
-
-
-def _client(*, trusting: bool) -> httpx.AsyncClient:
-    """A client; one that never speaks TLS loads no certificates, which would take a while."""
-    return httpx.AsyncClient(
-        timeout=ANSWER_SECONDS_MAX,
-        trust_env=False,
-        headers={"User-Agent": "Stripe/1.0"},
-        # The lanes are the limit; a connection for each is kept.
-        limits=httpx.Limits(max_connections=None, max_keepalive_connections=None),
-        verify=True if trusting else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
-    )

@@ -82,7 +82,7 @@ def test_an_endpoint_that_is_away_gets_its_webhooks_when_it_is_back() -> None:
 
         (delivery,) = simulator.deliveries()
         assert delivery["standing"] == "waiting"
-        assert set(delivery["outcomes"]) == {"ConnectError"}
+        assert set(delivery["outcomes"]) == {"ConnectionRefusedError"}
 
 
 @pytest.mark.parametrize(
