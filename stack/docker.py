@@ -47,6 +47,10 @@ class Docker:
         digest = hashlib.sha256(str(folder.path.resolve()).encode()).hexdigest()
         self._prefix = f"stripeline-{digest[:ID_LENGTH]}"
 
+    def named(self, program: str) -> str:
+        """What the container and the volume of a program are called."""
+        return f"{self._prefix}-{program}"
+
     def kafka(self) -> Program:
         """The broker; it also opens the registry's port, whose container lives in its network."""
         port = self._folder.usable_port(kafka.NAME)
@@ -78,7 +82,7 @@ class Docker:
             options=(
                 *("--publish", f"{HOST}:{port}:{BROKER_PORT}"),
                 *("--publish", f"{HOST}:{registry_port}:{REGISTRY_PORT}"),
-                *("--volume", f"{self._named(kafka.NAME)}:/var/lib/kafka/data"),
+                *("--volume", f"{self.named(kafka.NAME)}:/var/lib/kafka/data"),
             ),
             answers=lambda: kafka.answers(f"{HOST}:{port}"),
         )
@@ -94,7 +98,7 @@ class Docker:
                 host="0.0.0.0",  # noqa: S104 - of the container
                 port=REGISTRY_PORT,
             ),
-            options=("--network", f"container:{self._named(kafka.NAME)}"),
+            options=("--network", f"container:{self.named(kafka.NAME)}"),
             answers=lambda: registry.answers(registry.url(port)),
         )
 
@@ -111,7 +115,7 @@ class Docker:
             },
             options=(
                 *("--publish", f"{HOST}:{port}:5432"),
-                *("--volume", f"{self._named(postgres.NAME)}:/var/lib/postgresql/data"),
+                *("--volume", f"{self.named(postgres.NAME)}:/var/lib/postgresql/data"),
             ),
             arguments=("-c", f"max_connections={postgres.CONNECTIONS_MAX}"),
             answers=lambda: postgres.answers(admin),
@@ -121,7 +125,7 @@ class Docker:
     def remove_data(self) -> None:
         """Remove the volumes; the containers must have ended."""
         for name in (kafka.NAME, postgres.NAME):
-            _docker("volume", "rm", "--force", self._named(name))
+            _docker("volume", "rm", "--force", self.named(name))
 
     def _program(
         self,
@@ -134,7 +138,7 @@ class Docker:
         arguments: tuple[str, ...] = (),
         stop_signal: signal.Signals = signal.SIGTERM,
     ) -> Program:
-        container = self._named(name)
+        container = self.named(name)
         # What a killed `docker run` left behind would keep the name and the port.
         _docker("rm", "--force", container)
         # Names only: the values pass through the environment, where `ps` does not show them.
@@ -148,9 +152,6 @@ class Docker:
             stop_signal=stop_signal,
             start_seconds_max=START_SECONDS_MAX,
         )
-
-    def _named(self, name: str) -> str:
-        return f"{self._prefix}-{name}"
 
 
 def _docker(*words: str) -> None:
