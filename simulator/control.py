@@ -9,6 +9,7 @@ from simulator.deliveries import Delivery, Endpoint, Release, Standing
 from simulator.errors import Refused, no_such
 from simulator.exchange import Answer, Call, json_answer
 from simulator.faults import FaultPlan
+from simulator.sending import URL_PATTERN
 from simulator.simulation import WEBHOOK_RETRY_SECONDS, Simulation
 from simulator.state import Body
 
@@ -40,7 +41,7 @@ class ResetAsked(Asked):
 class EndpointAsked(Asked):
     """Where webhooks should go; an empty `url` sends none."""
 
-    url: str
+    url: str = Field(pattern=URL_PATTERN)
     secrets: tuple[str, ...] = Field(default=("whsec_simulator",), min_length=1)
     lanes: int = Field(default=1, ge=1, le=64)
     retry_seconds: float = Field(default=WEBHOOK_RETRY_SECONDS, gt=0)

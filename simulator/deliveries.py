@@ -141,13 +141,15 @@ class Deliveries:
             self._queue(self._new(event), delay=0.0)
 
     def release(self, order: Release, *, seed: int) -> int:
-        """Let the held webhooks go and hold no more; how many they were."""
+        """Let the held webhooks go and hold no more; how many were sent."""
         self.holding = False
         held, self._held = self._held, []
         if order is Release.REVERSED:
             held.reverse()
         elif order is Release.SHUFFLED:
             random.Random(seed).shuffle(held)  # noqa: S311
+        if self._endpoint is None:
+            return 0
         for delivery in held:
             self._queue(delivery, delay=0.0)
         return len(held)

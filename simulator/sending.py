@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import httptools
 
 ANSWER_SECONDS_MAX = 20.0
+URL_PATTERN = r"^(https?://[^/\s]+\S*)?$"
 
 
 class Line(asyncio.Protocol):

@@ -5,6 +5,7 @@ from pydantic_settings import BaseSettings
 
 from runtime.settings import Settings as SharedSettings
 from simulator.faults import FaultPlan
+from simulator.sending import URL_PATTERN
 
 
 class SimulatorSettings(BaseSettings):
@@ -29,7 +30,7 @@ class SimulatorSettings(BaseSettings):
         default="",
         description="Where the simulated Stripe sends its webhooks; empty sends none.",
         examples=["http://127.0.0.1:8080/webhooks/stripe"],
-        pattern="^(https?://.+)?$",
+        pattern=URL_PATTERN,
     )
     stripe_webhook_secret: SecretStr = Field(
         default=SecretStr("whsec_simulator"),

@@ -2,6 +2,7 @@
 
 import json
 
+import httpx
 import pytest
 from stripe import SignatureVerificationError, StripeClient, WebhookSignature
 
@@ -148,6 +149,26 @@ def test_webhooks_can_be_sent_elsewhere(
 
     assert (len(elsewhere.events), len(receiver.events)) == (1, 0)
     elsewhere.stop()
+
+
+def test_an_address_that_is_none_is_refused(http: httpx.Client) -> None:
+    answer = http.post("/_simulator/webhooks", json={"url": "https:///nowhere"})
+
+    assert answer.status_code == 400
+    assert answer.json()["error"]["param"] == "url"
+
+
+def test_held_webhooks_are_lost_where_none_are_wanted_any_more(
+    simulator: Simulator, client: StripeClient, receiver: Receiver
+) -> None:
+    simulator.hold_webhooks()
+    make_customers(client, 2)
+    simulator.send_webhooks_to("", secrets=[SECRET])
+
+    assert simulator.release_webhooks() == 0
+
+    assert simulator.settle()
+    assert receiver.events == []
 
 
 def test_a_plan_duplicates_and_drops_its_share_of_webhooks(
