@@ -34,34 +34,9 @@ def requests(secret: str) -> list[bytes]:
 
 
 def _request(number: int, body_bytes: int, secret: str) -> bytes:
-    items: list[dict[str, object]] = []
-    subscription = {
-        "id": f"sub_{number:06}",
-        "object": "subscription",
-        "customer": f"cus_{number:06}",
-        "status": "trialing",
-        "metadata": {"platform": "web", "order_id": str(number)},
-        "items": {"object": "list", "data": items},
-    }
-    event = {
-        "id": f"evt_{number:06}",
-        "object": "event",
-        "api_version": "2026-10-28.endive",
-        "created": 1_790_000_000,
-        "livemode": False,
-        "type": "customer.subscription.updated",
-        "data": {"object": subscription, "previous_attributes": {"metadata": {"order_id": ""}}},
-    }
-    while len(body := json.dumps(event, indent=2).encode()) < body_bytes:
-        items.append(
-            {
-                "id": f"si_{number:06}{len(items):02}",
-                "object": "subscription_item",
-                "created": 1_790_000_000,
-                "quantity": 1,
-                "price": {"id": "price_1", "unit_amount": 1_500, "currency": "eur"},
-            }
-        )
+    bare = len(_body(number, items=0))
+    item = len(_body(number, items=2)) - len(_body(number, items=1))
+    body = _body(number, items=(body_bytes - bare) // item)
     second = int(time.time())
     digest = hmac.new(secret.encode(), b"%d." % second + body, hashlib.sha256).hexdigest()
     head = (
@@ -73,6 +48,39 @@ def _request(number: int, body_bytes: int, secret: str) -> bytes:
         f"Content-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
+
+
+def _body(number: int, *, items: int) -> bytes:
+    subscription = {
+        "id": f"sub_{number:06}",
+        "object": "subscription",
+        "customer": f"cus_{number:06}",
+        "status": "trialing",
+        "metadata": {"platform": "web", "order_id": str(number)},
+        "items": {
+            "object": "list",
+            "data": [
+                {
+                    "id": f"si_{number:06}{at:02}",
+                    "object": "subscription_item",
+                    "created": 1_790_000_000,
+                    "quantity": 1,
+                    "price": {"id": "price_1", "unit_amount": 1_500, "currency": "eur"},
+                }
+                for at in range(items)
+            ],
+        },
+    }
+    event = {
+        "id": f"evt_{number:06}",
+        "object": "event",
+        "api_version": "2026-10-28.endive",
+        "created": 1_790_000_000,
+        "livemode": False,
+        "type": "customer.subscription.updated",
+        "data": {"object": subscription, "previous_attributes": {"metadata": {"order_id": ""}}},
+    }
+    return json.dumps(event, indent=2).encode()
 
 
 class Load:

@@ -18,6 +18,8 @@ from runtime import logs
 from runtime.clock import Clock
 
 POLL_SECONDS = 0.001
+FIRST_POLL_SECONDS = 0.002
+"""Linger, way and disk: no broker acknowledges sooner."""
 QUEUE_KIBIBYTES_MAX = 512 * 1_024
 LINGER_MILLISECONDS = 0.5
 
@@ -121,7 +123,7 @@ class Inbox:
     def _poll_soon(self, loop: asyncio.AbstractEventLoop) -> None:
         if not self._polling:
             self._polling = True
-            loop.call_later(POLL_SECONDS, self._poll_again, loop)
+            loop.call_later(FIRST_POLL_SECONDS, self._poll_again, loop)
 
     def _poll_again(self, loop: asyncio.AbstractEventLoop) -> None:
         self.poll()
