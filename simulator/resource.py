@@ -73,10 +73,10 @@ class Resource:
     included: Mapping[str, Include] = field(default_factory=dict)
 
 
-def fresh(session: Session, resource: Resource, given: Body, *, id: str = "") -> Body:  # noqa: A002
-    """A new body: blank, with a new id (or `id`), the time, and what was given."""
+def fresh(session: Session, resource: Resource, given: Body, *, identifier: str = "") -> Body:
+    """A new body: blank, with a new id (or `identifier`), the time, and what was given."""
     body: Body = {
-        "id": id or session.make_id(resource.prefix, length=resource.length),
+        "id": identifier or session.make_id(resource.prefix, length=resource.length),
         "object": resource.name,
         **resource.blank,
     }

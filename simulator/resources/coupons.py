@@ -34,7 +34,7 @@ def _create(session: Session, given: Body) -> Body:
         )
     applies_to = given.pop("applies_to", None)
     given.pop("currency_options", None)
-    body = fresh(session, COUPON, {"duration": "once", **given}, id=identifier)
+    body = fresh(session, COUPON, {"duration": "once", **given}, identifier=identifier)
     if applies_to is not None:
         session.world.aside[identifier] = applies_to
     return session.add(body, event="coupon.created")

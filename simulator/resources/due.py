@@ -1,6 +1,7 @@
 """What happens when a moment in the agenda comes, if it still applies then."""
 
-from typing import assert_never
+from collections.abc import Callable
+from typing import TypeAlias, assert_never
 
 from simulator.agenda import Due, Entry
 from simulator.resources.billing import UPCOMING_BEFORE_SECONDS, renew
@@ -14,65 +15,89 @@ from simulator.state import Body
 RETRIES_MAX = 4
 
 
+Happening: TypeAlias = Callable[[Session, Body, Entry], None]
+"""Takes the object as it is stored now, and the entry that was noted for it."""
+
+
 def happen(session: Session, entry: Entry) -> None:
     """Let an entry happen; one whose object has moved on is passed over."""
-    match entry.due:
-        case Due.INVOICE_FINALIZES | Due.PAYMENT_RETRIES | Due.INVOICE_OVERDUE:
-            invoice = session.find("invoice", entry.identifier)
-            if invoice is not None:
-                _of_invoice(session, invoice, entry)
-        case (
-            Due.TRIAL_WILL_END
-            | Due.TRIAL_ENDS
-            | Due.INVOICE_UPCOMING
-            | Due.PERIOD_ENDS
-            | Due.CANCELS
-            | Due.PAUSE_ENDS
-            | Due.INCOMPLETE_EXPIRES
-        ):
-            subscription = session.find("subscription", entry.identifier)
-            if subscription is not None and subscription["status"] in LIVE:
-                _of_subscription(session, subscription, entry)
+    name, happening = _happening(entry.due)
+    body = session.find(name, entry.identifier)
+    if body is not None and (name != "subscription" or body["status"] in LIVE):
+        happening(session, body, entry)
+
+
+def _happening(due: Due) -> tuple[str, Happening]:
+    match due:
+        case Due.INVOICE_FINALIZES:
+            return "invoice", _finalize_if_due
+        case Due.PAYMENT_RETRIES:
+            return "invoice", _retry_if_due
+        case Due.INVOICE_OVERDUE:
+            return "invoice", _say_overdue
+        case Due.TRIAL_WILL_END:
+            return "subscription", _say_trial_will_end
+        case Due.TRIAL_ENDS:
+            return "subscription", _end_trial
+        case Due.INVOICE_UPCOMING:
+            return "subscription", _say_upcoming
+        case Due.PERIOD_ENDS:
+            return "subscription", _renew_if_due
+        case Due.CANCELS:
+            return "subscription", _cancel_if_due
+        case Due.PAUSE_ENDS:
+            return "subscription", _end_pause
+        case Due.INCOMPLETE_EXPIRES:
+            return "subscription", _expire
         case _:
-            assert_never(entry.due)
+            assert_never(due)
 
 
-def _of_invoice(session: Session, invoice: Body, entry: Entry) -> None:
-    if entry.due is Due.INVOICE_FINALIZES:
-        if invoice["status"] == "draft" and invoice["automatically_finalizes_at"] == entry.at:
-            _finalize(session, invoice)
-    elif entry.due is Due.PAYMENT_RETRIES:
-        if invoice["status"] == "open" and invoice["next_payment_attempt"] == entry.at:
-            _retry(session, invoice)
-    elif invoice["status"] == "open" and invoice["due_date"] == entry.at:
+def _finalize_if_due(session: Session, invoice: Body, entry: Entry) -> None:
+    if invoice["status"] == "draft" and invoice["automatically_finalizes_at"] == entry.at:
+        _finalize(session, invoice)
+
+
+def _retry_if_due(session: Session, invoice: Body, entry: Entry) -> None:
+    if invoice["status"] == "open" and invoice["next_payment_attempt"] == entry.at:
+        _retry(session, invoice)
+
+
+def _say_overdue(session: Session, invoice: Body, entry: Entry) -> None:
+    if invoice["status"] == "open" and invoice["due_date"] == entry.at:
         session.say("invoice.overdue", invoice)
 
 
-def _of_subscription(session: Session, subscription: Body, entry: Entry) -> None:  # noqa: C901
-    status = subscription["status"]
-    if entry.due is Due.TRIAL_WILL_END:
-        if status == "trialing":
-            session.say("customer.subscription.trial_will_end", subscription)
-    elif entry.due is Due.TRIAL_ENDS:
-        if status == "trialing" and subscription["trial_end"] == entry.at:
-            _end_trial(session, subscription)
-    elif entry.due is Due.INVOICE_UPCOMING:
-        ends = min(item["current_period_end"] for item in subscription["items"]["data"])
-        due = ends - UPCOMING_BEFORE_SECONDS == entry.at and subscription["cancel_at"] is None
-        if due and status in {"active", "trialing"}:
-            session.say("invoice.upcoming", _upcoming(session, subscription))
-    elif entry.due is Due.PERIOD_ENDS:
-        ends = min(item["current_period_end"] for item in subscription["items"]["data"])
-        if status in {"active", "past_due"} and ends == entry.at != subscription["cancel_at"]:
-            renew(session, subscription)
-    elif entry.due is Due.CANCELS:
-        if subscription["cancel_at"] == entry.at:
-            cancel(session, subscription)
-    elif entry.due is Due.PAUSE_ENDS:
-        if (subscription["pause_collection"] or {}).get("resumes_at") == entry.at:
-            update(session, subscription, {"pause_collection": None})
-    elif status == "incomplete":
-        _expire(session, subscription)
+def _say_trial_will_end(session: Session, subscription: Body, _entry: Entry) -> None:
+    if subscription["status"] == "trialing":
+        session.say("customer.subscription.trial_will_end", subscription)
+
+
+def _say_upcoming(session: Session, subscription: Body, entry: Entry) -> None:
+    due = _period_end(subscription) - UPCOMING_BEFORE_SECONDS == entry.at
+    goes_on = subscription["status"] in {"active", "trialing"} and not subscription["cancel_at"]
+    if due and goes_on:
+        session.say("invoice.upcoming", _upcoming(session, subscription))
+
+
+def _renew_if_due(session: Session, subscription: Body, entry: Entry) -> None:
+    due = _period_end(subscription) == entry.at != subscription["cancel_at"]
+    if due and subscription["status"] in {"active", "past_due"}:
+        renew(session, subscription)
+
+
+def _cancel_if_due(session: Session, subscription: Body, entry: Entry) -> None:
+    if subscription["cancel_at"] == entry.at:
+        cancel(session, subscription)
+
+
+def _end_pause(session: Session, subscription: Body, entry: Entry) -> None:
+    if (subscription["pause_collection"] or {}).get("resumes_at") == entry.at:
+        update(session, subscription, {"pause_collection": None})
+
+
+def _period_end(subscription: Body) -> int:
+    return min(int(item["current_period_end"]) for item in subscription["items"]["data"])
 
 
 def _finalize(session: Session, invoice: Body) -> None:
@@ -99,8 +124,9 @@ def _retry(session: Session, invoice: Body) -> None:
         cancel(session, subscription, reason="payment_failed")
 
 
-def _end_trial(session: Session, subscription: Body) -> None:
-    if subscription["cancel_at"] == subscription["trial_end"]:
+def _end_trial(session: Session, subscription: Body, entry: Entry) -> None:
+    ended = subscription["status"] == "trialing" and subscription["trial_end"] == entry.at
+    if not ended or subscription["cancel_at"] == entry.at:
         return
     customer = session.get("customer", subscription["customer"])
     method = (
@@ -135,7 +161,9 @@ def _upcoming(session: Session, subscription: Body) -> Body:
     return shown
 
 
-def _expire(session: Session, subscription: Body) -> None:
+def _expire(session: Session, subscription: Body, _entry: Entry) -> None:
+    if subscription["status"] != "incomplete":
+        return
     invoice = session.find("invoice", subscription["latest_invoice"] or "")
     made = {"ended_at": session.now, "status": "incomplete_expired"}
     update(session, subscription, made)

@@ -20,7 +20,7 @@ def line_of_subscription_item(
     amount = 0 if free else amount_of_price(session, price, quantity=quantity or 0)
     name = (session.find("product", price["product"]) or {}).get("name", price["product"])
     each = f"(at {price['unit_amount_decimal'] or '0'} / {price['recurring']['interval']})"
-    description = f"Trial period for {name}" if free else f"{quantity or 0} × {name} {each}"  # noqa: RUF001
+    description = f"Trial period for {name}" if free else f"{quantity or 0} x {name} {each}"
     return _add(
         session,
         invoice,

@@ -39,7 +39,7 @@ def create_product(session: Session, given: Body) -> Body:
     if identifier and session.find("product", identifier) is not None:
         raise Refused("Product already exists.", code="resource_already_exists", parameter="id")
     price = given.pop("default_price_data", None)
-    body = fresh(session, PRODUCT, given, id=identifier)
+    body = fresh(session, PRODUCT, given, identifier=identifier)
     body["updated"] = session.now
     session.add(body, event="product.created")
     if price is not None:
