@@ -310,12 +310,12 @@ def _only_updates(candidate: Candidate) -> bool:
 
 
 def _size(candidate: Candidate) -> int:
-    return len(candidate.observation.body) + len(candidate.half)
+    return len(candidate.observation.value) + len(candidate.half)
 
 
 def _witness(candidate: Candidate) -> Witness:
     observation = candidate.observation
-    previous: Any = msgspec.json.decode(observation.previous) if observation.previous else {}
+    previous: Any = msgspec.json.decode(observation.previous) if observation.has_previous else {}
     return Witness(
         event_id=observation.event_id,
         operation=observation.operation,

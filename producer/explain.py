@@ -109,7 +109,7 @@ def _published(seen: Observation, *, catalogue: Catalogue) -> dict[str, Any]:
         meta.API_VERSION: seen.api_version,
         meta.ACCOUNT_ID: seen.account_id or None,
         meta.RECEIVED_AT: seen.received_at,
-        meta.PREVIOUS: seen.previous.decode() or None,
+        meta.PREVIOUS: seen.previous.decode() if seen.has_previous else None,
     }
 
 

@@ -36,7 +36,7 @@ class TransactionalProducer:
     ) -> None:
         self._clock = clock
         self._producer = Producer(
-            {**kafka, **_properties(transactional_id)}, logger=logging.getLogger("kafka")
+            {**kafka, **producer_properties(transactional_id)}, logger=logging.getLogger("kafka")
         )
 
     def start(self) -> None:
@@ -174,7 +174,8 @@ class TransactionalProducer:
         return report
 
 
-def _properties(transactional_id: str) -> dict[str, str | int | float | bool]:
+def producer_properties(transactional_id: str) -> dict[str, str | int | float | bool]:
+    """How the relay produces; the benchmark beside it does the same."""
     milliseconds = int(TRANSACTION_SECONDS_MAX * 1_000)
     return {
         "transactional.id": transactional_id,

@@ -11,15 +11,17 @@ from typing import Annotated, Any, Final, assert_never
 
 import msgspec
 
+from producer.moved_values import Holders
 from runtime.clock import MICROS_PER_SECOND
 from schemas.meta import EXTRA
 from schemas.objects import Column, ColumnKind, ObjectType, object_id
-from schemas.places import find
 
 LEARNT_FIELDS_MAX: Final = 64
 """Fields unknown to the schema that the short way takes; a body with others goes the long one."""
 CACHED_BYTES_MAX: Final = 512
-CACHED_VALUES_MAX: Final = 20_000
+CACHED_VALUES_MAX: Final = 5_000
+REPEATING_SHARE: Final = 0.25
+"""Of a batch's values in one column: more that are new are not remembered."""
 INTEGER_MIN: Final = -(2**63)
 INTEGER_MAX: Final = 2**63 - 1
 TIMESTAMP_SECONDS_MAX: Final = INTEGER_MAX // MICROS_PER_SECOND
@@ -34,20 +36,28 @@ class NotAnObject(ValueError):
 
 
 class Normaliser:
-    """Reads the bodies of one object type."""
+    """Reads the bodies of one object type.
+
+    Attributes:
+        struct: what the short way reads a body into; another one after a field was learnt.
+        identified_by_id: whether the column `id` holds Stripe's own id; only then is there a
+            short way.
+    """
 
     def __init__(self, object_type: ObjectType) -> None:
         self.object_type = object_type
         self._columns = object_type.columns
-        self._canonical = CanonicalJson()
+        self._canonical = {column.name: CanonicalJson() for column in object_type.columns}
+        self._canonical[EXTRA] = CanonicalJson()
         self._kinds = _field_kinds(object_type.columns)
         self._positions = {source: at for at, source in enumerate(self._kinds)}
         self._embedded = _embedded_fields(object_type.columns)
         self._parsed_fields = self._fields_to_parse()
         rule = object_type.key_rule
-        self._identified_by_id = rule is not None and rule.fields == ("id",)
+        self.identified_by_id = rule is not None and rule.fields == ("id",)
         self._learnt: tuple[str, ...] = ()
-        self._decoder = self._made_decoder()
+        self.struct = self._made_struct()
+        self._decoder = msgspec.json.Decoder(self.struct)
 
     def read(self, body: bytes) -> Cells:
         """The cells of a body.
@@ -55,18 +65,26 @@ class Normaliser:
         Raises:
             NotAnObject: it is not a JSON object.
         """
-        if self._identified_by_id:
+        if self.identified_by_id:
             try:
-                cells = msgspec.structs.astuple(self._decoder.decode(body))
+                return self.cells(self._decoder.decode(body))
             except msgspec.ValidationError:
                 return self._read_at_length(body)
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 raise NotAnObject("the body is not JSON") from error
-            width = len(self._kinds)
-            if len(cells) == width:
-                return (*cells, _ABSENT)
-            return (*cells[:width], self._extra_of(cells[width:]))
         return self._read_at_length(body)
+
+    def cells(self, body: msgspec.Struct) -> Cells:
+        """The cells of a body that was read into `struct`."""
+        cells = msgspec.structs.astuple(body)
+        width = len(self._kinds)
+        if len(cells) == width:
+            return (*cells, _ABSENT)
+        return (*cells[:width], self._extra_of(cells[width:]))
+
+    def position(self, source: str) -> int:
+        """The place of a field's cell."""
+        return self._positions[source]
 
     def identity(self, cells: Cells) -> str | None:
         """What stands in the column `id`; none for what is no stored object."""
@@ -80,25 +98,32 @@ class Normaliser:
             source: [_parsed(cell) for cell in turned[self._positions[source]]]
             for source in self._parsed_fields
         }
+        holders = Holders(parsed)
         found = {
-            column.name: self._values(column, turned[self._positions[column.source]], parsed)
+            column.name: self._values(
+                column, turned[self._positions[column.source]], parsed, holders
+            )
             for column in self._columns
         }
-        found[EXTRA] = self._canonical.texts(turned[-1])
+        found[EXTRA] = self._canonical[EXTRA].texts(turned[-1])
         return found
 
     def _values(
-        self, column: Column, cells: Sequence[Any], parsed: Mapping[str, Sequence[Any]]
+        self,
+        column: Column,
+        cells: Sequence[Any],
+        parsed: Mapping[str, Sequence[Any]],
+        holders: Holders,
     ) -> list[Any]:
         if column.kind is ColumnKind.JSON:
             if column.source in self._parsed_fields:
                 return [self._text(column.source, value) for value in parsed[column.source]]
-            return self._canonical.texts(cells)
+            return self._canonical[column.name].texts(cells)
         if self._kinds[column.source] is ColumnKind.JSON:
             # An embedded object has two columns: its JSON, and its id.
             cells = [fitting(column.kind, value) for value in parsed[column.source]]
         if len(column.places) > 1:
-            cells = _moved(column, cells, parsed)
+            cells = _moved(column, cells, holders)
         if column.kind is ColumnKind.TIMESTAMP:
             return [None if cell is None else cell * MICROS_PER_SECOND for cell in cells]
         return list(cells)
@@ -124,7 +149,7 @@ class Normaliser:
             if cell is None and value is not None:
                 extra[source] = value
             cells.append(_ABSENT if cell is None and kind is ColumnKind.JSON else cell)
-        if not self._identified_by_id:
+        if not self.identified_by_id:
             cells[0] = object_id(self.object_type, fields)
         return (*cells, msgspec.json.encode(extra) if extra else _ABSENT)
 
@@ -132,7 +157,8 @@ class Normaliser:
         new = [name for name in extra if name not in self._learnt]
         if new and len(self._learnt) + len(new) <= LEARNT_FIELDS_MAX:
             self._learnt += tuple(new)
-            self._decoder = self._made_decoder()
+            self.struct = self._made_struct()
+            self._decoder = msgspec.json.Decoder(self.struct)
 
     def _extra_of(self, learnt: Sequence[msgspec.Raw]) -> bytes | msgspec.Raw:
         found = {
@@ -146,45 +172,48 @@ class Normaliser:
         json_fields = {name for name, kind in self._kinds.items() if kind is ColumnKind.JSON}
         return frozenset((roots & json_fields) | self._embedded)
 
-    def _made_decoder(self) -> msgspec.json.Decoder[Any]:
+    def _made_struct(self) -> type[msgspec.Struct]:
         fields = [_field(source, kind) for source, kind in self._kinds.items()]
         fields += [_field(name, ColumnKind.JSON) for name in self._learnt]
         numbered = [(f"f{at}", kind, default) for at, (_, kind, default) in enumerate(fields)]
-        struct = msgspec.defstruct(
+        return msgspec.defstruct(
             "Body",
             numbered,
             rename={f"f{at}": source for at, (source, _, _) in enumerate(fields)},
             forbid_unknown_fields=True,
             gc=False,
         )
-        return msgspec.json.Decoder(struct)
 
 
 class CanonicalJson:
     """JSON text with sorted names and no spaces, so that equal values have equal text.
 
-    Small values repeat from object to object, and the text of those is remembered.
+    The values of most columns repeat from object to object, and their texts are remembered;
+    where they differ from row to row, remembering them would only push out the others.
     """
 
     def __init__(self) -> None:
-        self._texts: dict[bytes, str | None] = {}
+        self._known: dict[bytes, str | None] = {}
 
     def texts(self, cells: Sequence[bytes | msgspec.Raw]) -> list[str | None]:
         """The canonical text of each; none for null and for what is absent."""
-        known = self._texts
-        found: list[str | None] = []
-        for cell in cells:
-            raw = bytes(cell)
-            if raw in known:
-                found.append(known[raw])
-                continue
-            text = _text(_parsed(raw))
+        known = self._known
+        raws = [bytes(cell) for cell in cells]
+        missing = set(raws) - known.keys()
+        if not missing:
+            return [known[raw] for raw in raws]
+        new = {raw: _text(_parsed(raw)) for raw in missing}
+        texts = [new[raw] if raw in new else known[raw] for raw in raws]
+        if len(missing) <= max(len(raws) * REPEATING_SHARE, 1):
+            self._remember(new)
+        return texts
+
+    def _remember(self, new: Mapping[bytes, str | None]) -> None:
+        if len(self._known) >= CACHED_VALUES_MAX:
+            self._known = {}
+        for raw, text in new.items():
             if len(raw) <= CACHED_BYTES_MAX:
-                if len(known) >= CACHED_VALUES_MAX:
-                    known.clear()
-                known[raw] = text
-            found.append(text)
-        return found
+                self._known[raw] = text
 
 
 def fitting(kind: ColumnKind, value: Any) -> Any:
@@ -202,7 +231,7 @@ def fitting(kind: ColumnKind, value: Any) -> Any:
             number = isinstance(value, int | float) and not isinstance(value, bool)
             return float(value) if number else None
         case ColumnKind.REFERENCE:
-            found = value.get("id") if isinstance(value, Mapping) else value
+            found = value.get("id") if isinstance(value, dict) else value
             return found if isinstance(found, str) else None
         case ColumnKind.JSON:
             return None if value is None else msgspec.json.encode(value)
@@ -228,15 +257,17 @@ def _is_integer(value: Any, *, limit: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and -limit <= value <= limit
 
 
-def _moved(column: Column, cells: Sequence[Any], parsed: Mapping[str, Sequence[Any]]) -> list[Any]:
+def _moved(column: Column, cells: Sequence[Any], holders: Holders) -> list[Any]:
     """The cells of a column whose value newer versions have elsewhere in the body."""
-    newer = column.places[:-1]
-    roots = {place.path[0] for place in newer}
-    found = []
-    for at, cell in enumerate(cells):
-        body = {root: parsed[root][at] for root in roots if root in parsed}
-        moved = fitting(column.kind, find(body, newer))
-        found.append(cell if moved is None else moved)
+    found = list(cells)
+    # The newest place has the last word.
+    for place in reversed(column.places[:-1]):
+        name = place.path[-1]
+        for at, holder in enumerate(holders.of(place)):
+            if holder is not None:
+                moved = fitting(column.kind, holder.get(name))
+                if moved is not None:
+                    found[at] = moved
     return found
 
 

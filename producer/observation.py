@@ -23,8 +23,8 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         second: Stripe's second: an event's `created`, or the second in which a snapshot was read.
         operation: what it claims; `SNAPSHOT` for a snapshot, `DELETED` for an object that is gone.
         event_id, event_type: empty unless it is an event.
-        previous: an event's `previous_attributes` as JSON; empty if there are none.
-        body: the object's JSON as Stripe sent it.
+        previous: an event's `previous_attributes` as JSON; `has_previous` says if there are any.
+        value: of the inbox record: the event, or the object itself.
         received_at: microseconds since 1970 UTC.
         partition, offset: where it stands in the inbox.
     """
@@ -41,10 +41,22 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     event_type: str
     api_version: str | None
     previous: bytes
-    body: bytes
+    value: bytes
     received_at: int
     partition: int
     offset: int
+
+    @property
+    def body(self) -> bytes:
+        """The object's JSON as Stripe sent it; found anew each time it is asked for."""
+        if self.kind is Kind.EVENT:
+            return bytes(_DECODE_EVENT(self.value).data.object)
+        return self.value
+
+    @property
+    def has_previous(self) -> bool:
+        """Whether `previous` tells anything."""
+        return self.previous not in _NOTHING
 
 
 def operation_of(event_type: str) -> Operation:
@@ -54,3 +66,15 @@ def operation_of(event_type: str) -> Operation:
     if event_type.endswith(".deleted") and event_type not in DELETED_BUT_LIVES:
         return Operation.DELETED
     return Operation.UPDATED
+
+
+class _Data(msgspec.Struct, gc=False):
+    object: msgspec.Raw
+
+
+class _Event(msgspec.Struct, gc=False):
+    data: _Data
+
+
+_DECODE_EVENT: Final = msgspec.json.Decoder(_Event).decode
+_NOTHING: Final = frozenset({b"", b"null", b"{}"})

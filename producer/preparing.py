@@ -11,6 +11,7 @@ from producer.memory import entry_name
 from producer.normalise import Cells, Normaliser, NotAnObject
 from producer.observation import Observation
 from producer.order import DropReason, Entry, dropped_at_sight
+from producer.quick_reading import QuickReader
 from producer.reading import InboxRecord, ObservationReader
 from producer.record import HalfCodec, hash_of
 from schemas.errors import BadRecord
@@ -20,6 +21,10 @@ from schemas.objects import Catalogue, ObjectType
 
 STUB_FIELDS_MAX: Final = 4
 """`id`, `object`, `deleted` and one more: a delete that does not show the object."""
+
+
+Named = tuple[str, Observation, Cells | None]
+"""An object's name in the memory, what was observed of it, and its cells if already read."""
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -81,6 +86,7 @@ class Preparer:
     def __init__(self, *, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
         self._reader = ObservationReader(catalogue=catalogue)
+        self._quick = QuickReader()
         self._tools: dict[str, TypeTools] = {}
 
     def tools(self, object_name: str) -> TypeTools:
@@ -106,14 +112,14 @@ class Preparer:
         dropped: Counter[DropReason] = Counter()
         named = self._named(records, dead, dropped)
         names: dict[int, list[str]] = defaultdict(list)
-        for name, observation in named:
+        for name, observation, _ in named:
             names[observation.partition].append(name)
         entries = entries_of(names)
         wanted = []
-        for name, observation in named:
-            reason = dropped_at_sight(entries.get(name), observation)
+        for one in named:
+            reason = dropped_at_sight(entries.get(one[0]), one[1])
             if reason is None:
-                wanted.append((name, observation))
+                wanted.append(one)
             else:
                 dropped[reason] += 1
         by_place = {(record.partition, record.offset): record for record in records}
@@ -137,45 +143,58 @@ class Preparer:
         records: Sequence[InboxRecord],
         dead: list[DeadRecord],
         dropped: Counter[DropReason],
-    ) -> list[tuple[str, Observation]]:
+    ) -> list[Named]:
         found = []
         for record in records:
             try:
-                observation = self._reader.read(record)
+                one = self._read(record)
             except Unreadable as error:
                 dead.append(DeadRecord(record=record, reason=error.reason))
                 continue
-            if observation is None:
+            if one is None:
                 dropped[DropReason.NOT_STORED_OBJECT] += 1
                 continue
-            table = self.tools(observation.object_name).object_type.table
-            found.append((entry_name(table, observation.key), observation))
+            table = self._tools[one[0].object_name].object_type.table
+            found.append((entry_name(table, one[0].key), *one))
         return found
+
+    def _read(self, record: InboxRecord) -> tuple[Observation, Cells | None] | None:
+        """What a record says, with the cells of its body where they came along."""
+        envelope, received_at, key = self._reader.envelope(record)
+        if envelope.kind is Kind.EVENT:
+            found = self._quick.read(record, envelope, received_at, key)
+            if found is not None:
+                return found
+        observation = self._reader.read(record)
+        if observation is None:
+            return None
+        self.tools(observation.object_name)
+        return observation, None
 
     def _candidates(
         self,
-        wanted: Sequence[tuple[str, Observation]],
+        wanted: Sequence[Named],
         records: Mapping[tuple[int, int], InboxRecord],
         dead: list[DeadRecord],
     ) -> list[Candidate]:
         """The candidates, encoded type by type, in the order of `wanted`."""
         groups: dict[str, list[int]] = defaultdict(list)
-        for at, (_, observation) in enumerate(wanted):
+        for at, (_, observation, _) in enumerate(wanted):
             groups[observation.object_name].append(at)
         found: dict[int, Candidate] = {}
         for object_name, places in groups.items():
             tools = self.tools(object_name)
             cells: dict[int, Cells] = {}
             for at in places:
-                observation = wanted[at][1]
+                _, observation, read = wanted[at]
                 try:
-                    cells[at] = tools.normaliser.read(observation.body)
+                    cells[at] = self._cells(tools, observation) if read is None else read
                 except NotAnObject:
                     record = records[observation.partition, observation.offset]
                     dead.append(DeadRecord(record=record, reason="bad_body"))
             encoded = _encoded(tools, list(cells.values()))
             for at, half in zip(cells, encoded, strict=True):
-                name, observation = wanted[at]
+                name, observation, _ = wanted[at]
                 if half is None:
                     record = records[observation.partition, observation.offset]
                     dead.append(DeadRecord(record=record, reason="bad_record"))
@@ -189,6 +208,11 @@ class Preparer:
                     stub=_is_stub(observation),
                 )
         return [found[at] for at in sorted(found)]
+
+    def _cells(self, tools: TypeTools, observation: Observation) -> Cells:
+        cells = tools.normaliser.read(observation.body)
+        self._quick.learn(observation, tools.normaliser)
+        return cells
 
 
 def _encoded(tools: TypeTools, rows: Sequence[Cells]) -> list[bytes | None]:

@@ -92,7 +92,7 @@ class ChangeCodec:
                 meta.RECEIVED_AT: [observation.received_at for observation in seen],
                 meta.PREVIOUS: [
                     msgspec.json.format(observation.previous, indent=-1).decode()
-                    if observation.previous
+                    if observation.has_previous
                     else None
                     for observation in seen
                 ],

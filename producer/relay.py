@@ -5,6 +5,7 @@ before the outcome is known. All that can go wrong has one way out: what was rea
 the partitions are taken over again from their committed offsets.
 """
 
+import gc
 from collections.abc import Callable
 from functools import partial
 from typing import Final
@@ -45,6 +46,7 @@ RECOVERY_POLL_SECONDS: Final = 0.1
 COMMIT_SECONDS_MAX: Final = 14.0
 """More than all time limits within a commit: then the call itself is stuck."""
 WAITING_TIES_MAX: Final = 1_000
+COLLECT_ROUNDS: Final = 200
 
 Rows = dict[str, tuple[Entry, int]]
 """Entries that were just committed, with the offset of their record, by name."""
@@ -106,6 +108,7 @@ class Relay:
         self._taken_generation = -1
         self._positions: dict[int, int] = {}
         self._failures = 0
+        self._rounds = 0
 
     def run(self, stop: Stop) -> None:
         """Relay until the stop is requested.
@@ -114,6 +117,11 @@ class Relay:
             ForeignRecord, SchemaRefused, TopicRefused, PartitionCountDiffers: it cannot go on.
         """
         self._consumer.subscribe()
+        # A batch holds tens of thousands of values and none in a circle: the collector would walk
+        # over them again and again, and find nothing.
+        gc.collect()
+        gc.freeze()
+        gc.disable()
         try:
             while not stop.requested:
                 try:
@@ -129,6 +137,9 @@ class Relay:
         if self._consumer.generation != self._taken_generation:
             self._take_over(stop)
         records = self._read()
+        self._rounds += 1
+        if not records or self._rounds % COLLECT_ROUNDS == 0:
+            gc.collect()
         if self._consumer.generation != self._taken_generation:
             raise PartitionsMoved("the partitions were given out anew")
         prepared = self._prepare(records)

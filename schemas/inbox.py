@@ -64,7 +64,7 @@ class Envelope:
         found = [
             (_KIND, self.kind.value.encode()),
             (_SOURCE, self.source.value.encode()),
-            (_RECEIVED_AT, b"%d" % self.received_at),
+            (RECEIVED_AT_HEADER, b"%d" % self.received_at),
         ]
         if self.account_id:
             found.append((_ACCOUNT_ID, self.account_id.encode()))
@@ -85,14 +85,14 @@ class Envelope:
             name: value.decode() if isinstance(value, bytes) else value or ""
             for name, value in headers or ()
         }
-        missing = [name for name in (_KIND, _SOURCE, _RECEIVED_AT) if name not in found]
+        missing = [name for name in (_KIND, _SOURCE, RECEIVED_AT_HEADER) if name not in found]
         if missing:
             raise ValueError(f"the inbox record lacks the headers {', '.join(missing)}")
         evidence = found.get(_EVIDENCE)
         return cls(
             kind=Kind(found[_KIND]),
             source=Source(found[_SOURCE]),
-            received_at=int(found[_RECEIVED_AT]),
+            received_at=int(found[RECEIVED_AT_HEADER]),
             account_id=found.get(_ACCOUNT_ID, ""),
             observed_second=int(found.get(_OBSERVED_SECOND, "0")),
             evidence=Evidence(evidence) if evidence else None,
@@ -101,7 +101,8 @@ class Envelope:
 
 _KIND = "stripeline.kind"
 _SOURCE = "stripeline.source"
-_RECEIVED_AT = "stripeline.received_at"
+RECEIVED_AT_HEADER = "stripeline.received_at"
+"""The one header in which all envelopes differ; it stands third."""
 _ACCOUNT_ID = "stripeline.account_id"
 _OBSERVED_SECOND = "stripeline.observed_second"
 _EVIDENCE = "stripeline.evidence"

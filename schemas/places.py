@@ -22,20 +22,28 @@ class Place:
 
     def find(self, body: Mapping[str, Any]) -> Any:
         """The value at this place; none where the body has no such place."""
+        holder = self.holder(body)
+        return None if holder is None else holder.get(self.path[-1])
+
+    def holder(self, body: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """What the last name of the path is looked up in; several places may share it."""
         found: Any = body
-        for name in self.path:
+        for name in self.path[:-1]:
             found = self._element(found)
-            if not isinstance(found, Mapping):
+            if not isinstance(found, dict):
                 return None
             found = found.get(name)
-        return found
+        found = self._element(found)
+        return found if isinstance(found, dict) else None
 
     def _element(self, found: Any) -> Any:
-        if isinstance(found, Mapping) and found.get("object") == "list":
+        # Parsed JSON has plain dictionaries, and asking for an abstract class takes ten times as
+        # long: this is asked of every record.
+        if isinstance(found, dict) and found.get("object") == "list":
             found = found.get("data")
         if not isinstance(found, list):
             return found
-        elements = [element for element in found if isinstance(element, Mapping)]
+        elements = [element for element in found if isinstance(element, dict)]
         if self.lowest:
             ranked = [element for element in elements if element.get(self.lowest) is not None]
             return min(ranked, key=lambda element: element[self.lowest], default=None)

@@ -1,0 +1,169 @@
+"""The relay's speed, from inbox to topic, beside a producer that only writes the same records."""
+
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from confluent_kafka import Consumer, Message, Producer, TopicPartition
+
+from bench.figures import Figure
+from bench.machine import cpu_seconds
+from bench.stripe_bodies import subscription_event
+from producer.kafka_relay_producer import producer_properties
+from runtime.metrics import RELAY_CONSUMED
+from schemas.inbox import Envelope, Kind, Source
+from tests.end_to_end.services import Service, running
+from tests.infrastructure import Infrastructure
+from tests.isolation import fresh_namespace
+from tests.relay.inbox_writer import Sent
+from tests.relay.installation import Installation
+
+EVENTS = 40_000
+OBJECTS = 10_000
+WARM_UP_EVENTS = 4_000
+PARTITIONS = 2
+BATCH_RECORDS = 2_000
+BESIDE = "plan"
+"""Its topic takes the records of the producer that is measured beside the relay."""
+SAMPLE_SECONDS = 0.4
+SECONDS_MAX = 120.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """A process at one moment."""
+
+    events: float
+    cpu_seconds: float
+    seconds: float
+
+
+def run(infrastructure: Infrastructure) -> list[Figure]:
+    """The inbox is filled first, so that the relay is never short of events."""
+    with (
+        fresh_namespace(infrastructure) as namespace,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        installation = Installation(
+            infrastructure=infrastructure,
+            namespace=namespace,
+            folder=Path(folder),
+            partitions=PARTITIONS,
+            objects=("subscription", BESIDE),
+        )
+        body_bytes = _fill(installation)
+        relay = installation.relay(RELAY_BATCH_RECORDS_MAX=str(BATCH_RECORDS))
+        with running(relay):
+            start, end = _watched(relay)
+        events = end.events - start.events
+        per_second = events / (end.seconds - start.seconds)
+        raw = _raw(installation)
+        return [
+            Figure(
+                name="relay",
+                per_second=per_second,
+                ratio=per_second / raw.events,
+                details={
+                    "per_cpu_second": round(events / (end.cpu_seconds - start.cpu_seconds)),
+                    "cores": round(
+                        (end.cpu_seconds - start.cpu_seconds) / (end.seconds - start.seconds), 2
+                    ),
+                    "event_bytes": body_bytes,
+                },
+            ),
+            Figure(
+                name="relay_raw_produce",
+                per_second=raw.events,
+                details={"per_cpu_second": round(raw.events / raw.cpu_seconds)},
+            ),
+        ]
+
+
+def _fill(installation: Installation) -> int:
+    """Put the events into the inbox; the mean size of one."""
+    sizes = []
+
+    def told() -> Iterator[Sent]:
+        for number in range(EVENTS):
+            key, body = subscription_event(number, second=number // OBJECTS, objects=OBJECTS)
+            sizes.append(len(body))
+            envelope = Envelope(
+                kind=Kind.EVENT, source=Source.WEBHOOK, received_at=time.time_ns() // 1_000
+            )
+            yield Sent(key=key, value=body, envelope=envelope)
+
+    installation.inbox.send_all(told())
+    return sum(sizes) // len(sizes)
+
+
+def _watched(relay: Service) -> tuple[Sample, Sample]:
+    """The relay when it is warm, and when it has relayed everything."""
+    start: Sample | None = None
+    deadline = time.monotonic() + SECONDS_MAX
+    while time.monotonic() < deadline:
+        seen = Sample(
+            events=relay.metric(RELAY_CONSUMED.name),
+            cpu_seconds=cpu_seconds(relay.process_id),
+            seconds=time.monotonic(),
+        )
+        if start is None and seen.events >= WARM_UP_EVENTS:
+            start = seen
+        if start is not None and seen.events >= EVENTS:
+            return start, seen
+        time.sleep(SAMPLE_SECONDS)
+    raise AssertionError("the relay did not relay everything in time")
+
+
+def _raw(installation: Installation) -> Sample:
+    """Records a second, and the cores it took, of a producer that writes the relay's records."""
+    records = _published(installation)
+    producer = Producer(
+        {
+            "bootstrap.servers": installation.infrastructure.kafka,
+            **producer_properties("raw"),
+            "transactional.id": f"{installation.namespace}-raw",
+        }
+    )
+    topic = installation.names.object_topic(BESIDE)
+    producer.init_transactions(30)
+    seconds, cpu = time.monotonic(), time.process_time()
+    for first in range(0, len(records), BATCH_RECORDS):
+        producer.begin_transaction()
+        for record in records[first : first + BATCH_RECORDS]:
+            producer.produce(
+                topic,
+                record.value(),
+                record.key(),
+                headers=record.headers(),
+                timestamp=record.timestamp()[1],
+            )
+        producer.commit_transaction(30)
+    seconds, cpu = time.monotonic() - seconds, time.process_time() - cpu
+    return Sample(events=len(records) / seconds, cpu_seconds=cpu / seconds, seconds=seconds)
+
+
+def _published(installation: Installation) -> list[Message]:
+    consumer = Consumer(
+        {
+            "bootstrap.servers": installation.infrastructure.kafka,
+            "group.id": "bench",
+            "isolation.level": "read_committed",
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+        }
+    )
+    topic = installation.names.object_topic("subscription")
+    consumer.assign([TopicPartition(topic, partition, 0) for partition in range(PARTITIONS)])
+    found: list[Message] = []
+    ends = 0
+    while ends < PARTITIONS:
+        for message in consumer.consume(10_000, 1.0):
+            if message.error() is None:
+                found.append(message)
+            else:
+                ends += 1
+    consumer.close()
+    assert len(found) == EVENTS
+    return found
