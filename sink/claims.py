@@ -1,4 +1,4 @@
-"""A claim on a partition: where reading begins, and the fence that goes with it."""
+"""A claim on a partition: where reading begins, the fence that goes with it, and a step ahead."""
 
 from dataclasses import dataclass
 
@@ -15,4 +15,21 @@ class Claim:
 
     next_offset: int
     fence: int
+    dead_letters_in_a_row: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """How a transaction moves one partition's offset.
+
+    Attributes:
+        fence: the number of our claim.
+        reached: where the offset stands before, as far as we know.
+        next_offset: where it stands afterwards.
+        dead_letters_in_a_row: how many records before `next_offset` could not be written.
+    """
+
+    fence: int
+    reached: int
+    next_offset: int
     dead_letters_in_a_row: int

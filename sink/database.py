@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sink.batch import Partition
-from sink.claims import Claim
+from sink.claims import Claim, Step
 from sink.load import Dead, Load
 
 
@@ -28,12 +28,12 @@ class Database(Protocol):
         """Fence off everybody else from these partitions, and learn where to begin."""
         ...
 
-    def lost(self, fences: Mapping[Partition, int]) -> set[Partition]:
-        """Those partitions whose fence is no longer ours."""
+    def lost(self, steps: Mapping[Partition, Step]) -> set[Partition]:
+        """Those partitions that are claimed, or whose offset was moved, by somebody else."""
         ...
 
     def write(
-        self, load: Load, *, dead: Sequence[DeadRow], dead_in_a_row: Mapping[Partition, int]
+        self, load: Load, *, dead: Sequence[DeadRow], steps: Mapping[Partition, Step]
     ) -> dict[str, int]:
         """Write a load, its dead letters and offsets, or nothing; rows changed by table."""
         ...

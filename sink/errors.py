@@ -123,7 +123,7 @@ class PostgresAway(SinkError):
 
 
 class FenceLost(SinkError):
-    """Another sink has claimed a partition since: nothing of this transaction was written."""
+    """Somebody else has claimed a partition, or moved its offset: nothing was written."""
 
 
 class DeadLettersAway(SinkError):

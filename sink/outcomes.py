@@ -39,7 +39,7 @@ class Written:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fenced:
-    """Another sink has claimed partitions: their records were dropped, these fences are over."""
+    """Partitions are no longer ours: their records were dropped, these fences are over."""
 
     fences: Mapping[Partition, int]
 

@@ -36,7 +36,7 @@ def translated() -> Iterator[None]:
     Raises:
         PostgresAway: no answer; the outcome of a commit may be unknown.
         PostgresRefused: an answer with an SQLSTATE.
-        FenceLost: `stripeline.advance` found another sink's fence.
+        FenceLost: `stripeline.advance` found another fence or offset than ours.
     """
     try:
         yield
@@ -47,7 +47,7 @@ def translated() -> Iterator[None]:
 
 def _in_our_words(error: psycopg.Error) -> Exception:
     if error.sqlstate == FENCE_LOST_SQLSTATE:
-        return FenceLost("another sink has claimed a partition")
+        return FenceLost("a partition is claimed, or its offset moved, by somebody else")
     if error.sqlstate is not None:
         return PostgresRefused(sqlstate=error.sqlstate, summary=_summary(error))
     if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 
 from sink.batch import Partition
-from sink.claims import Claim
+from sink.claims import Claim, Step
 from sink.database import DeadRow
 from sink.load import Load
 from sink.postgres import Connection
@@ -41,15 +41,15 @@ class PostgresDatabase:
         self._tables.forget()
         return self._offsets.claim(partitions)
 
-    def lost(self, fences: Mapping[Partition, int]) -> set[Partition]:
-        """Those partitions whose fence is no longer ours."""
-        return self._offsets.lost(fences)
+    def lost(self, steps: Mapping[Partition, Step]) -> set[Partition]:
+        """Those partitions that are claimed, or whose offset was moved, by somebody else."""
+        return self._offsets.lost(steps)
 
     def write(
-        self, load: Load, *, dead: Sequence[DeadRow], dead_in_a_row: Mapping[Partition, int]
+        self, load: Load, *, dead: Sequence[DeadRow], steps: Mapping[Partition, Step]
     ) -> dict[str, int]:
         """Write a load, its dead letters and offsets, or nothing; rows changed by table."""
-        return self._rows.write(load, dead=dead, dead_in_a_row=dead_in_a_row)
+        return self._rows.write(load, dead=dead, steps=steps)
 
     def look_again(self) -> None:
         """Forget what is known of the tables."""

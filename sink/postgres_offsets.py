@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 
 from sink.batch import Partition
-from sink.claims import Claim
+from sink.claims import Claim, Step
 from sink.postgres import Connection, translated
 from sink.sql import query
 
@@ -42,43 +42,45 @@ class Offsets:
                 for topic, number, offset, fence, in_a_row in rows
             }
 
-    def lost(self, fences: Mapping[Partition, int]) -> set[Partition]:
-        """Those partitions whose fence is no longer ours."""
+    def lost(self, steps: Mapping[Partition, Step]) -> set[Partition]:
+        """Those partitions that somebody else has claimed, or whose offset is not what we know.
+
+        An offset that stands elsewhere was put there by an operator, or by a failover to a server
+        that lacks our last transactions.
+        """
         with translated():
             rows = self._connection.session().execute(
                 self._lost,
                 [
                     self._schema,
-                    [partition.topic for partition in fences],
-                    [partition.number for partition in fences],
-                    list(fences.values()),
+                    [partition.topic for partition in steps],
+                    [partition.number for partition in steps],
+                    [step.fence for step in steps.values()],
+                    [step.reached for step in steps.values()],
+                    [step.next_offset for step in steps.values()],
                 ],
             )
             return {Partition(topic, number) for topic, number in rows}
 
-    def advance(
-        self,
-        *,
-        fences: Mapping[Partition, int],
-        next_offsets: Mapping[Partition, int],
-        dead_in_a_row: Mapping[Partition, int],
-    ) -> None:
-        """Move the offsets of `next_offsets`, inside the transaction and pipeline that is open.
+    def advance(self, steps: Mapping[Partition, Step]) -> None:
+        """Move offsets, inside the transaction and pipeline that is open.
 
         Raises:
-            FenceLost: a partition is another sink's now; Postgres has ended the transaction. In a
-                pipeline it is raised when the pipeline ends.
+            FenceLost: a partition is `lost`; Postgres has ended the transaction. In a pipeline it
+                is raised when the pipeline ends.
         """
-        ordered = sorted(next_offsets)
+        ordered = sorted(steps)
+        taken = [steps[partition] for partition in ordered]
         self._connection.session().execute(
             self._advance,
             [
                 self._schema,
                 [partition.topic for partition in ordered],
                 [partition.number for partition in ordered],
-                [fences[partition] for partition in ordered],
-                [next_offsets[partition] for partition in ordered],
-                [dead_in_a_row.get(partition, 0) for partition in ordered],
+                [step.fence for step in taken],
+                [step.reached for step in taken],
+                [step.next_offset for step in taken],
+                [step.dead_letters_in_a_row for step in taken],
             ],
             prepare=True,
         )

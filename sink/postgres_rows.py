@@ -14,6 +14,7 @@ from psycopg.adapt import Buffer, Dumper
 from psycopg.pq import Format
 
 from sink.batch import Partition, place_of
+from sink.claims import Step
 from sink.database import DeadRow
 from sink.load import Load, TableRows
 from sink.postgres import Connection, translated
@@ -99,7 +100,7 @@ class Rows:
         self._stages: set[str] = set()
 
     def write(
-        self, load: Load, *, dead: Sequence[DeadRow], dead_in_a_row: Mapping[Partition, int]
+        self, load: Load, *, dead: Sequence[DeadRow], steps: Mapping[Partition, Step]
     ) -> dict[str, int]:
         """Write all of a load, its dead letters' register and its offsets, or nothing of it.
 
@@ -139,11 +140,7 @@ class Rows:
                     ]
                     for row in dead:
                         self._register_dead(session, row)
-                    self._offsets.advance(
-                        fences=load.batch.fences,
-                        next_offsets=load.next_offsets,
-                        dead_in_a_row=dead_in_a_row,
-                    )
+                    self._offsets.advance(steps)
                     session.execute("commit")
             written: dict[str, int] = {}
             for table_name, cursors in results:

@@ -16,6 +16,7 @@ from runtime.logs import logger
 from runtime.retry import Backoff
 from schemas.errors import RegistryUnreachable
 from sink.batch import Batch, Partition, Place, longest_run, place_of, runs_after
+from sink.claims import Step
 from sink.database import Database, DeadLetters, DeadRow
 from sink.errors import (
     Action,
@@ -74,6 +75,7 @@ class Writer:
         self._clock = clock
         self._in_a_row_max = dead_letters_in_a_row_max
         self._in_a_row: dict[Partition, int] = {}
+        self._reached: dict[Partition, int] = {}
         self._acknowledged: set[Place] = set()
         self._turn = threading.Condition()
         self._claims: set[Partition] = set()
@@ -151,6 +153,7 @@ class Writer:
             found = self._patiently(lambda: self._database.claim(claims))
             for partition, claim in found.items():
                 self._in_a_row[partition] = claim.dead_letters_in_a_row
+                self._reached[partition] = claim.next_offset
             self._outcomes.append(Claimed(claims=found))
             return True
         if load is None:
@@ -214,14 +217,13 @@ class Writer:
 
     def _put(self, part: _Part) -> None:
         """Write a part in one transaction, however long Postgres is away."""
-        load = part.load
-        in_a_row = runs_after(load.batch.records, places(load.dead), self._in_a_row)
+        load, steps = part.load, self._steps(part.load)
         dead = [DeadRow(dead=one, summary=part.summary or one.reason) for one in load.dead]
         began = self._clock.monotonic_seconds()
-        rows = self._patiently(
-            lambda: self._database.write(load, dead=dead, dead_in_a_row=in_a_row)
-        )
-        self._in_a_row.update(in_a_row)
+        rows = self._patiently(lambda: self._database.write(load, dead=dead, steps=steps))
+        for partition, step in steps.items():
+            self._in_a_row[partition] = step.dead_letters_in_a_row
+            self._reached[partition] = step.next_offset
         self._outcomes.append(
             Written(
                 next_offsets=load.next_offsets,
@@ -233,6 +235,19 @@ class Writer:
                 dead=Counter(one.reason for one in load.dead),
             )
         )
+
+    def _steps(self, load: Load) -> dict[Partition, Step]:
+        """How a load moves the offsets of its partitions."""
+        in_a_row = runs_after(load.batch.records, places(load.dead), self._in_a_row)
+        return {
+            partition: Step(
+                fence=load.batch.fences[partition],
+                reached=self._reached[partition],
+                next_offset=next_offset,
+                dead_letters_in_a_row=in_a_row[partition],
+            )
+            for partition, next_offset in load.next_offsets.items()
+        }
 
     def _cut(self, part: _Part, refused: PostgresRefused) -> list[_Part]:
         """The part in two, the earlier half last, to be taken first; a single record as dead."""
@@ -261,10 +276,10 @@ class Writer:
 
     def _lost(self, part: _Part) -> set[Partition]:
         """The partitions that this part may no longer be written for; the loop is told."""
-        fences = {one: part.load.batch.fences[one] for one in part.load.next_offsets}
-        lost = self._patiently(lambda: self._database.lost(fences))
-        logger("writer").warning("another sink has claimed partitions", partitions=len(lost))
-        self._outcomes.append(Fenced(fences={one: fences[one] for one in lost}))
+        steps = self._steps(part.load)
+        lost = self._patiently(lambda: self._database.lost(steps))
+        logger("writer").warning("partitions are no longer ours", partitions=len(lost))
+        self._outcomes.append(Fenced(fences={one: steps[one].fence for one in lost}))
         return lost
 
     def _less(self, part: _Part, lost: Collection[Partition]) -> _Part:

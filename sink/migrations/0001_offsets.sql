@@ -25,6 +25,7 @@ create function stripeline.advance(
     topics text[],
     partitions integer[],
     fences bigint[],
+    reached bigint[],
     next_offsets bigint[],
     dead_in_a_row integer[]
 ) returns void language plpgsql as $$
@@ -35,18 +36,20 @@ begin
     set next_offset = theirs.next_offset,
         dead_letters_in_a_row = theirs.dead_in_a_row,
         moved_at = now()
-    from unnest(topics, partitions, fences, next_offsets, dead_in_a_row)
-        as theirs (topic, partition, fence, next_offset, dead_in_a_row)
+    from unnest(topics, partitions, fences, reached, next_offsets, dead_in_a_row)
+        as theirs (topic, partition, fence, reached, next_offset, dead_in_a_row)
     where mine.database_schema = target
         and mine.topic = theirs.topic
         and mine.partition = theirs.partition
-        and mine.fence = theirs.fence;
+        and mine.fence = theirs.fence
+        -- The second: this very transaction was committed before, and its answer was lost.
+        and mine.next_offset in (theirs.reached, theirs.next_offset);
     get diagnostics moved = row_count;
     if moved <> cardinality(topics) then
-        raise exception 'another sink has claimed a partition' using errcode = 'SL001';
+        raise exception 'a partition is claimed, or its offset moved, by somebody else' using errcode = 'SL001';
     end if;
 end
 $$;
 
 comment on function stripeline.advance is
-    'Moves offsets, or fails with SL001 where a fence is no longer the caller''s.';
+    'Moves offsets, or fails with SL001 where a fence or an offset is not what the caller knows.';

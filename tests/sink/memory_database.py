@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sink.batch import Partition, Place, place_of
-from sink.claims import Claim
+from sink.claims import Claim, Step
 from sink.database import DeadRow
 from sink.errors import DeadLettersAway, FenceLost, PostgresAway, PostgresRefused
 from sink.load import Dead, Load, places
@@ -49,17 +49,16 @@ class MemoryDatabase:
             for partition in partitions
         }
 
-    def lost(self, fences: Mapping[Partition, int]) -> set[Partition]:
-        return self.lost_partitions & fences.keys()
+    def lost(self, steps: Mapping[Partition, Step]) -> set[Partition]:
+        return self.lost_partitions & steps.keys()
 
     def write(
-        self, load: Load, *, dead: Sequence[DeadRow], dead_in_a_row: Mapping[Partition, int]
+        self, load: Load, *, dead: Sequence[DeadRow], steps: Mapping[Partition, Step]
     ) -> dict[str, int]:
         if self.away:
             self.away -= 1
             raise PostgresAway("the line was cut")
-        partitions = load.batch.next_offsets()
-        if self.lost_partitions & partitions.keys():
+        if self.lost_partitions & steps.keys():
             raise FenceLost("another sink")
         skipped = places(load.dead)
         written = [
@@ -72,8 +71,10 @@ class MemoryDatabase:
             raise PostgresRefused(sqlstate=self.register_refuses, summary="the register")
         self.rows += written
         self.dead |= {place_of(one.dead.record): one.summary for one in dead}
-        self.in_a_row.update(dead_in_a_row)
-        self.next_offsets.update(partitions)
+        for partition, step in steps.items():
+            assert step.reached == self.next_offsets.get(partition, 0)
+            self.in_a_row[partition] = step.dead_letters_in_a_row
+            self.next_offsets[partition] = step.next_offset
         self.transactions += 1
         return {"ticket": len(written)}
 

@@ -7,6 +7,7 @@ import psycopg
 import pytest
 
 from sink.batch import Partition, next_offset
+from sink.claims import Step
 from sink.errors import FenceLost
 from sink.postgres_database import PostgresDatabase
 from tests.end_to_end.services import eventually
@@ -26,8 +27,8 @@ def test_a_zombie_cannot_write_what_another_sink_has_claimed(
     owner = Hand(other)
     with pytest.raises(FenceLost):
         zombie.write([change("a", 9, title="by the zombie")])
-    assert database.lost({TICKETS: zombie.fence}) == {TICKETS}
-    assert other.lost({TICKETS: owner.fence}) == set()
+    assert database.lost(zombie.steps()) == {TICKETS}
+    assert other.lost(owner.steps()) == set()
     owner.write([change("a", 2, title="by the second")])
     other.close()
     assert postgres.execute("select title from stripe.ticket").fetchone() == ("by the second",)
@@ -37,7 +38,7 @@ def test_one_lost_partition_holds_the_whole_transaction_back(
     database: PostgresDatabase, database_url: str, postgres: Session
 ) -> None:
     two = Partition("t.ticket", 1)
-    fences = {one: claim.fence for one, claim in database.claim({TICKETS, two}).items()}
+    claims = database.claim({TICKETS, two})
     other = PostgresDatabase(database_url, schema="stripe")
     other.claim({two})
     other.close()
@@ -46,13 +47,40 @@ def test_one_lost_partition_holds_the_whole_transaction_back(
         *workshop.records([change("a", 1)]),
         *workshop.records([change("b", 1)], partition=1),
     ]
-    batch = batch_of(records, fence=1)
+    load = workshop.loader().load(batch_of(records))
+    steps = {
+        one: Step(fence=claim.fence, reached=0, next_offset=1, dead_letters_in_a_row=0)
+        for one, claim in claims.items()
+    }
     with pytest.raises(FenceLost):
-        database.write(workshop.loader().load(batch), dead=(), dead_in_a_row={})
-    assert database.lost(fences) == {two}
+        database.write(load, dead=(), steps=steps)
+    assert database.lost(steps) == {two}
     assert postgres.execute("select count(*) from stripe.ticket").fetchone() == (0,)
     moved = postgres.execute("select max(next_offset) from stripeline.partition_offset")
     assert moved.fetchone() == (0,)
+
+
+@pytest.mark.parametrize("moved_to", [0, 7])
+def test_an_offset_that_somebody_else_moved_ends_the_claim(
+    database: PostgresDatabase, postgres: Session, moved_to: int
+) -> None:
+    hand = Hand(database)
+    hand.write([change("a", 1)])
+    postgres.execute("update stripeline.partition_offset set next_offset = %s", [moved_to])
+    with pytest.raises(FenceLost):
+        hand.write([change("b", 1)])
+    assert database.lost(hand.steps()) == {TICKETS}
+    assert database.claim({TICKETS})[TICKETS].next_offset == moved_to
+
+
+def test_a_transaction_whose_answer_was_lost_is_written_again_without_harm(
+    database: PostgresDatabase, postgres: Session
+) -> None:
+    hand = Hand(database)
+    load = Workshop().loader().load(batch_of(Workshop().records([change("a", 1)])))
+    steps = hand.steps(load)
+    assert database.write(load, dead=(), steps=steps) == {"ticket": 1}
+    assert database.write(load, dead=(), steps=steps) == {"ticket": 0}
 
 
 def test_a_claim_waits_for_the_transaction_of_the_former_owner(

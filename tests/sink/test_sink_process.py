@@ -75,6 +75,11 @@ def test_a_restarted_sink_goes_on_where_it_stood(
     again = sink("again").start()
     publisher.publish("ticket", tickets, [change("new", 1)])
     arrives(postgres, COUNT, left + 1)
+    eventually(
+        lambda: again.metric("stripeline_sink_consumed_total") > 0,
+        seconds_max=ARRIVE_SECONDS_MAX,
+        what="the record is counted",
+    )
     assert again.metric("stripeline_sink_consumed_total") == 1
 
 
@@ -182,7 +187,11 @@ def test_poison_goes_to_the_dead_letters_and_the_rest_arrive(
         publisher.names.object_topic("ticket"),
         "BadFrame",
     )
-    assert service.metric("stripeline_dead_letters_total") == 2
+    eventually(
+        lambda: service.metric("stripeline_dead_letters_total") == 2,
+        seconds_max=ARRIVE_SECONDS_MAX,
+        what="both are counted",
+    )
     assert "not json" not in service.log()
 
 
@@ -260,6 +269,19 @@ def test_a_sink_that_wakes_after_it_was_replaced_writes_nothing_wrong(
     assert zombie.stop() == ExitCode.OK
 
 
+def test_an_offset_put_back_by_hand_is_read_again_while_the_sink_runs(
+    sink: SinkStarter, publisher: Publisher, postgres: Session, tickets: int
+) -> None:
+    sink().start()
+    publisher.publish("ticket", tickets, [change(f"a{n}", 1) for n in range(20)])
+    arrives(postgres, COUNT, 20)
+    postgres.execute("delete from stripe.ticket")
+    postgres.execute("update stripeline.partition_offset set next_offset = 0")
+    # Each partition's next record lets the sink see that its offset was moved.
+    publisher.publish("ticket", tickets, [change(f"b{n}", 1) for n in range(20)])
+    arrives(postgres, COUNT, 40)
+
+
 def test_a_table_that_does_not_fit_stops_the_sink_with_what_to_do(
     sink: SinkStarter, publisher: Publisher, postgres: Session, tickets: int
 ) -> None:
@@ -284,5 +306,9 @@ def test_lag_falls_to_nothing_when_all_is_written(
         seconds_max=ARRIVE_SECONDS_MAX,
         what="no record is left",
     )
-    assert service.metric("stripeline_sink_written_total") == 30
+    eventually(
+        lambda: service.metric("stripeline_sink_written_total") == 30,
+        seconds_max=ARRIVE_SECONDS_MAX,
+        what="each row is counted",
+    )
     assert service.metric("stripeline_sink_paused") == 0

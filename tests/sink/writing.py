@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sink.batch import Batch, Partition, Record
+from sink.claims import Step
+from sink.load import Load
 from sink.loader import FEW_MAX
 from sink.postgres_database import PostgresDatabase
 from tests.sink.changes import Workshop
@@ -31,8 +33,8 @@ class Hand:
         self._workshop = workshop or Workshop()
         self._loader = self._workshop.loader()
         self._partition = partition
-        self._offset = 0
-        self.fence = database.claim({partition})[partition].fence
+        self._claim = database.claim({partition})[partition]
+        self._offset = self._reached = self._claim.next_offset
 
     def write(self, changes: Iterable[Mapping[str, Any]], *, schema_id: int = 1) -> dict[str, int]:
         """One transaction with these changes; rows changed by table."""
@@ -44,9 +46,25 @@ class Hand:
             partition=self._partition.number,
         )
         self._offset += len(records)
+        if not records:
+            return {}
         return self.write_records(records)
 
     def write_records(self, records: Iterable[Record]) -> dict[str, int]:
         """One transaction with these records."""
-        batch = Batch(records=list(records), fences={self._partition: self.fence})
-        return self._database.write(self._loader.load(batch), dead=(), dead_in_a_row={})
+        batch = Batch(records=list(records), fences={self._partition: self._claim.fence})
+        load = self._loader.load(batch)
+        changed = self._database.write(load, dead=(), steps=self.steps(load))
+        self._reached = load.next_offsets[self._partition]
+        return changed
+
+    def steps(self, load: Load | None = None) -> dict[Partition, Step]:
+        """How a load would move the offset; without one, that it stays."""
+        return {
+            self._partition: Step(
+                fence=self._claim.fence,
+                reached=self._reached,
+                next_offset=load.next_offsets[self._partition] if load else self._reached,
+                dead_letters_in_a_row=0,
+            )
+        }
