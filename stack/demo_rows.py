@@ -1,8 +1,8 @@
 """The demo's rows: the orgs table, the trial query, and whether the rows say what Stripe says."""
 
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,22 +20,29 @@ POLL_SECONDS = 0.2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
-    """A table of the demo, Stripe's list that it should equal, and the columns compared."""
+    """A table of the demo, Stripe's list that it should equal, and the columns compared.
+
+    Attributes:
+        parameters: what the list needs to be asked for, so that it hides no object.
+    """
 
     table: str
     path: str
     columns: tuple[str, ...]
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
 
+SUBSCRIPTIONS = Compared(
+    table="subscription",
+    path="/v1/subscriptions",
+    columns=("customer_id", "status", "metadata", "pause_collection", "trial_end"),
+    parameters={"status": "all"},
+)
 COMPARED = (
     Compared(table="product", path="/v1/products", columns=("name", "active")),
     Compared(table="price", path="/v1/prices", columns=("product_id", "currency", "unit_amount")),
     Compared(table="customer", path="/v1/customers", columns=("name", "email")),
-    Compared(
-        table="subscription",
-        path="/v1/subscriptions",
-        columns=("customer_id", "status", "metadata", "pause_collection", "trial_end"),
-    ),
+    SUBSCRIPTIONS,
 )
 
 
@@ -63,16 +70,13 @@ class Rows:
 
     def keep(self, organisations: Iterable[Organisation]) -> None:
         """The company's own table, with a row for each of its customers."""
-        self._connection.execute(_statement("orgs"))
-        with self._connection.cursor() as cursor:
-            cursor.executemany(
-                "insert into orgs (name, stripe_id) values (%s, %s)",
-                [(organisation.name, organisation.stripe_id) for organisation in organisations],
-            )
+        self._connection.execute(_statement("create_orgs"))
+        for organisation in organisations:
+            self._connection.execute(_statement("keep_org"), asdict(organisation))
 
     def trials(self) -> list[Trial]:
         """The trial query for every organisation."""
-        known = self._connection.execute("select id, name from orgs order by id").fetchall()
+        known = self._connection.execute(_statement("list_orgs")).fetchall()
         found = []
         for org_id, name in known:
             rows = self._connection.execute(_statement("trial"), {"org_id": org_id}).fetchall()
@@ -104,12 +108,10 @@ class Rows:
 
     def says(self, wanted: Object) -> bool:
         """Whether the row of this subscription says what Stripe says."""
-        compared = COMPARED[-1]
-        return self._rows(compared).get(wanted["id"]) == _expected(compared, wanted)
+        return self._rows(SUBSCRIPTIONS).get(wanted["id"]) == _expected(SUBSCRIPTIONS, wanted)
 
     def _compare(self, compared: Compared, stripe: Stripe) -> list[str]:
-        parameters = {"status": "all"} if compared.table == "subscription" else {}
-        listed = stripe.listed(compared.path, **parameters)
+        listed = stripe.listed(compared.path, **compared.parameters)
         wanted = {body["id"]: _expected(compared, body) for body in listed}
         rows = self._rows(compared)
         lines = []

@@ -48,8 +48,7 @@ def copy_rows(stripe: Stripe, database_url: str) -> None:
     with psycopg.connect(database_url) as connection:
         connection.execute(TABLES)
         for compared in COMPARED:
-            parameters = {"status": "all"} if compared.table == "subscription" else {}
-            for body in stripe.listed(compared.path, **parameters):
+            for body in stripe.listed(compared.path, **compared.parameters):
                 insert(connection, compared.table, compared.columns, body)
 
 
