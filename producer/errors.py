@@ -15,6 +15,8 @@ StripelineError
 |   +-- UnknownOutcome      Kafka did not say whether the transaction was committed
 |   +-- PartitionsMoved     the group gave out the inbox's partitions anew
 +-- ForeignRecord           an object topic holds a record that no relay wrote
++-- SchemaNotRegistered     the registry refuses an object's schema
++-- MemoryUnusable          the relay's memory cannot be read or written
 +-- StripeUnreachable       Stripe does not answer, or asks to come later
 +-- StripeRefused           Stripe will not show the object, however often it is asked
 
@@ -28,6 +30,8 @@ NotStored              answers 503, Stripe sends again   looks at Kafka's health
 Unreadable             dead-letters the record           looks at the dead letter
 Interrupted            takes its partitions over again   looks at Kafka's health if it goes on
 ForeignRecord          stops                             takes the other writer's access away
+SchemaNotRegistered    stops                             compares the subject's older schemas
+MemoryUnusable         stops                             makes room, or removes the memory's folder
 StripeUnreachable      tries again, for days if need be  looks at Stripe's status page
 StripeRefused          takes the order of arrival        gives the key read access to the object
 """
@@ -138,6 +142,14 @@ class PartitionsMoved(Interrupted):
 
 class ForeignRecord(StripelineError):
     """An object topic holds a record that no relay wrote; the relay must be its only writer."""
+
+
+class SchemaNotRegistered(StripelineError):
+    """The registry refuses an object's schema; asking again changes nothing."""
+
+
+class MemoryUnusable(StripelineError):
+    """The relay's memory cannot be read or written; it may be removed, and is then built anew."""
 
 
 class StripeUnreachable(StripelineError):

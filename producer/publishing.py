@@ -3,12 +3,14 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from producer.errors import SchemaNotRegistered
 from producer.kafka_relay_producer import TransactionalProducer
 from producer.memory import Progress
 from producer.order import Entry
 from producer.preparing import Preparer
 from producer.record import Change, ChangeCodec, headers_of
 from schemas.codec import frame
+from schemas.errors import SchemaRefused
 from schemas.registry import Registry
 from schemas.topics import Names
 
@@ -83,7 +85,7 @@ class Publisher:
 
         Raises:
             RegistryUnreachable, KafkaUnreachable: try again later.
-            SchemaRefused, TopicRefused, PartitionCountDiffers: cannot go on.
+            SchemaNotRegistered, TopicRefused, PartitionCountDiffers: cannot go on.
         """
         if not changes:
             return []
@@ -127,6 +129,9 @@ class Publisher:
             object_type = self._preparer.tools(change.observation.object_name).object_type
             self._ensure_objects([object_type.name])
             subject = self._names.subject(self._names.object_topic(object_type.name))
-            found = self._registry.register(subject, object_type.schema)
+            try:
+                found = self._registry.register(subject, object_type.schema)
+            except SchemaRefused as error:
+                raise SchemaNotRegistered(str(error)) from error
             self._schema_ids[change.table] = found
         return found

@@ -114,7 +114,7 @@ class Relay:
         """Relay until the stop is requested.
 
         Raises:
-            ForeignRecord, SchemaRefused, TopicRefused, PartitionCountDiffers: it cannot go on.
+            ForeignRecord, SchemaNotRegistered, TopicRefused: it cannot go on.
         """
         self._consumer.subscribe()
         # A batch holds tens of thousands of values and none in a circle: the collector would walk

@@ -1,7 +1,9 @@
 """`stripeline producer relay`: reads the settings and wires the service."""
 
+import sqlite3
+
 from producer.deciding import Decider
-from producer.errors import KafkaUnreachable
+from producer.errors import KafkaUnreachable, MemoryUnusable
 from producer.kafka_changelog import Changelog
 from producer.kafka_relay_consumer import InboxConsumer
 from producer.kafka_relay_producer import TransactionalProducer
@@ -78,6 +80,12 @@ def run() -> None:
             meters=meters,
         )
         relay.run(stop)
+    except sqlite3.Error as error:
+        raise MemoryUnusable(
+            f"The relay's memory in {settings.relay_memory_folder} cannot be used: {error}. Make "
+            "room, or remove the folder: it is built anew from the object topics. "
+            "Example: RELAY_MEMORY_FOLDER=/var/lib/stripeline"
+        ) from error
     finally:
         if refetcher is not None:
             refetcher.stop()

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.end_to_end.services import eventually, running
+from tests.end_to_end.services import Service, eventually, running
 from tests.end_to_end.topic_reader import assert_strictly_increasing
 from tests.infrastructure import Infrastructure
 from tests.proxy import Line, kafka_proxy
@@ -76,6 +76,14 @@ def consumed(installation: Installation, *, at_least: int) -> None:
     )
 
 
+def interrupted(relay: Service, *, times: int) -> None:
+    eventually(
+        lambda: relay.log().count("relay interrupted") >= times,
+        seconds_max=SETTLE_SECONDS_MAX,
+        what=f"the relay is interrupted {times} times",
+    )
+
+
 def test_kill_9_in_the_middle_of_a_batch_loses_and_repeats_nothing(
     installation: Installation,
 ) -> None:
@@ -133,11 +141,7 @@ def test_kafka_goes_away_and_comes_back(installation: Installation, stack: Infra
             for number in range(2):
                 consumed(installation, at_least=300 * (number + 1))
                 proxy.set(Line.CUT)
-                eventually(
-                    lambda seen=number: relay.log().count("relay interrupted") > seen,
-                    seconds_max=SETTLE_SECONDS_MAX,
-                    what="the relay notices",
-                )
+                interrupted(relay, times=number + 1)
                 proxy.set(Line.OPEN)
             installation.await_relayed()
     assert_each_change_is_there_once(installation)
@@ -151,11 +155,7 @@ def test_a_line_that_is_held_during_a_commit_repeats_nothing(
         with running(relay), writing(installation):
             consumed(installation, at_least=300)
             proxy.set(Line.HELD)
-            eventually(
-                lambda: "relay interrupted" in relay.log(),
-                seconds_max=SETTLE_SECONDS_MAX,
-                what="the relay gives the transaction up",
-            )
+            interrupted(relay, times=1)
             proxy.set(Line.OPEN)
             installation.await_relayed()
     assert_each_change_is_there_once(installation)

@@ -1,0 +1,71 @@
+"""The memory's file: what is remembered, and when it is as good as none."""
+
+from pathlib import Path
+
+import pytest
+
+from producer.memory import PartitionMemory, Progress, entry_name
+from producer.order import Entry
+from producer.record import entry_of_headers, headers_of
+from schemas.meta import Operation
+
+ENTRY = Entry(
+    event_at=1_790_000_000_000_001,
+    operation=Operation.DELETED,
+    body_hash=bytes(range(16)),
+    event_ids=("evt_1", "evt_2"),
+    inbox="3:41",
+    record_offset=7,
+)
+PROGRESS = {"stripe.coupon": Progress(topic_id="t1", next_offset=8)}
+
+
+def opened(path: Path, cluster_id: str = "c1") -> PartitionMemory:
+    return PartitionMemory(path, cluster_id=cluster_id)
+
+
+def test_what_was_remembered_is_there_after_reopening(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "partition-0.sqlite"
+    memory = opened(path)
+    memory.remember([("coupon:X", ENTRY, 7)], PROGRESS)
+    memory.close()
+    memory = opened(path)
+    assert memory.entries(["coupon:X", "coupon:Y"]) == {"coupon:X": ENTRY}
+    assert memory.progress() == PROGRESS
+    memory.close()
+
+
+@pytest.mark.parametrize("fault", ["cluster", "garbage", "forgotten"])
+def test_a_file_that_cannot_be_relied_upon_is_empty(tmp_path: Path, fault: str) -> None:
+    path = tmp_path / "partition-0.sqlite"
+    memory = opened(path)
+    memory.remember([("coupon:X", ENTRY, 7)], PROGRESS)
+    if fault == "forgotten":
+        memory.forget()
+    memory.close()
+    if fault == "garbage":
+        path.write_bytes(b"this is no database" * 1_000)
+    memory = opened(path, "c2" if fault == "cluster" else "c1")
+    assert (memory.entries(["coupon:X"]), memory.progress(), memory.count()) == ({}, {}, 0)
+    memory.close()
+
+
+def test_a_chosen_id_is_remembered_once_for_each_type_of_object(tmp_path: Path) -> None:
+    memory = opened(tmp_path / "partition-0.sqlite")
+    names = [entry_name("coupon", "X"), entry_name("product", "X")]
+    memory.remember([(name, ENTRY, number) for number, name in enumerate(names)], {})
+    assert [memory.entries(names)[name].record_offset for name in names] == [0, 1]
+    memory.close()
+
+
+def test_the_headers_of_a_record_hold_all_that_is_remembered_of_it() -> None:
+    headers: list[tuple[str, bytes | str | None]] = list(headers_of(ENTRY))
+    assert entry_of_headers(headers, record_offset=7) == ENTRY
+
+
+def test_a_record_without_our_headers_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"stripeline\.hash"):
+        entry_of_headers(
+            [header for header in headers_of(ENTRY) if header[0] != "stripeline.hash"],
+            record_offset=7,
+        )
