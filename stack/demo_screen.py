@@ -15,6 +15,7 @@ from rich.text import Text
 from stack.demo_rows import Trial
 
 CHANGES_SHOWN = 6
+HINT = "Ctrl-C, or `stripeline stack down` elsewhere, stops all of it."
 LOG_COLUMNS = 120
 
 
@@ -62,6 +63,8 @@ class Screen:
         if self._console.is_terminal:
             self._live = Live(console=self._console, auto_refresh=False)
             self._live.start()
+        else:
+            self._console.print(HINT)
         return self
 
     def __exit__(
@@ -85,5 +88,5 @@ class Screen:
             self._live.update(self._whole(trials), refresh=True)
 
     def _whole(self, trials: Iterable[Trial]) -> RenderableType:
-        hint = Text("Ctrl-C, or `make down` elsewhere, stops all of it.", style="dim")
+        hint = Text(HINT, style="dim")
         return Group(trials_table(trials), *self._changes, hint)

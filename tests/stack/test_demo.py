@@ -157,7 +157,8 @@ def test_off_a_terminal_each_change_is_one_line(
     with Screen(console) as screen:
         screen.show(rows.trials())
         screen.show(rows.trials(), change="sub_1  collection paused: row after 41 ms")
-    (line,) = console.export_text().splitlines()
+    hint, line = console.export_text().splitlines()
+    assert hint.startswith("Ctrl-C")
     assert line.endswith("sub_1  collection paused: row after 41 ms")
 
 
