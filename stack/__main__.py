@@ -17,6 +17,7 @@ DEMO = HOME / "demo"
 
 app = typer.Typer(
     no_args_is_help=True,
+    add_completion=False,
     pretty_exceptions_enable=False,
     help=(
         "A local Kafka, schema registry and Postgres, kept in .stripeline/.\n\n"
