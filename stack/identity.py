@@ -60,11 +60,19 @@ def send(identity: Identity, number: signal.Signals) -> bool:
 def wait_gone(identity: Identity, *, seconds_max: float) -> bool:
     """Whether the process ended within `seconds_max`."""
     deadline = time.monotonic() + seconds_max
-    while identity_of(identity.pid) == identity:
+    while _is_there(identity):
         if time.monotonic() >= deadline:
             return False
         time.sleep(POLL_SECONDS)
     return True
+
+
+def _is_there(identity: Identity) -> bool:
+    found = identity_of(identity.pid)
+    if found is None or found.started != identity.started:
+        return False
+    # A process that is ending has lost its command line, but not yet its files and ports.
+    return found.command in {identity.command, ""}
 
 
 def _kill(pid: int, number: signal.Signals) -> bool:

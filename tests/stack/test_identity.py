@@ -56,6 +56,13 @@ def test_a_process_that_only_waits_to_be_reaped_is_gone(waiting: subprocess.Pope
     assert waiting.wait() == -signal.SIGTERM
 
 
+def test_a_process_that_is_ending_is_not_gone_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = identity_of(os.getpid())
+    assert ours is not None
+    monkeypatch.setattr("stack.identity.identity_of", lambda _pid: replace(ours, command=""))
+    assert not wait_gone(ours, seconds_max=0)
+
+
 def test_a_stranger_with_the_same_number_is_not_signalled(waiting: subprocess.Popen[str]) -> None:
     stranger = identity_of(waiting.pid)
     assert stranger is not None
