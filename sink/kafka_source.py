@@ -56,7 +56,7 @@ class KafkaSource:
         self._started: set[Partition] = set()
         self._ends: dict[Partition, int] = {}
         self._paused = False
-        self._away = ""
+        self._away = "waiting: Kafka has not answered yet"
         self._consumer = Consumer(
             {
                 **properties,

@@ -24,8 +24,6 @@ set lock_timeout to '10s';
 set statement_timeout to '300s';
 -- Compiling a statement costs more than these statements take.
 set jit to off;
--- A batch fits: what does not goes out to files and comes back.
-set temp_buffers to '64MB';
 """
 
 
@@ -85,10 +83,19 @@ class Connection:
         """The open session.
 
         Raises:
-            PostgresAway: it could not be opened.
+            PostgresAway: it could not be opened, for whatever reason: no record is at fault.
         """
         if self._open is not None and not self._open.closed:
             return self._open
+        try:
+            opened = self._opened()
+        except PostgresRefused as refused:
+            raise PostgresAway(refused.summary) from refused
+        self._open = opened
+        self.generation += 1
+        return opened
+
+    def _opened(self) -> psycopg.Connection[Any]:
         with translated():
             opened: psycopg.Connection[Any] = psycopg.connect(
                 self._url,
@@ -104,9 +111,7 @@ class Connection:
             )
             opened.prepared_max = PREPARED_STATEMENTS_MAX
             opened.execute(_SESSION)
-        self._open = opened
-        self.generation += 1
-        return opened
+            return opened
 
     def rollback(self) -> None:
         """End a failed transaction; a session that cannot be saved is closed."""

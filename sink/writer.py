@@ -7,7 +7,7 @@ alone and goes to the dead letters. What only a person can put right ends the th
 import random
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeVar, assert_never
 
@@ -76,6 +76,8 @@ class Writer:
         self._in_a_row_max = dead_letters_in_a_row_max
         self._in_a_row: dict[Partition, int] = {}
         self._reached: dict[Partition, int] = {}
+        self._fences: dict[Partition, int] = {}
+        self._came_back = False
         self._acknowledged: set[Place] = set()
         self._turn = threading.Condition()
         self._claims: set[Partition] = set()
@@ -133,7 +135,8 @@ class Writer:
             for name in self._patiently(self._database.migrate):
                 logger("writer").info("migrated", migration=name)
             while self._take_turn():
-                pass
+                if self._came_back:
+                    self._look_after_outage()
         except _Abandoned:
             logger("writer").info("stopped during an outage; nothing is lost")
         except Exception as error:  # noqa: BLE001 - the loop raises it in the main thread
@@ -154,6 +157,7 @@ class Writer:
             for partition, claim in found.items():
                 self._in_a_row[partition] = claim.dead_letters_in_a_row
                 self._reached[partition] = claim.next_offset
+                self._fences[partition] = claim.fence
             self._outcomes.append(Claimed(claims=found))
             return True
         if load is None:
@@ -236,6 +240,29 @@ class Writer:
             )
         )
 
+    def _look_after_outage(self) -> None:
+        """See whether the server still knows what it told us: it may be another one now."""
+        self._came_back = False
+        steps = {
+            partition: Step(
+                fence=fence,
+                reached=self._reached[partition],
+                next_offset=self._reached[partition],
+                dead_letters_in_a_row=self._in_a_row[partition],
+            )
+            for partition, fence in self._fences.items()
+        }
+        lost = self._patiently(lambda: self._database.lost(steps))
+        if lost:
+            self._give_up({one: self._fences[one] for one in lost})
+
+    def _give_up(self, fences: Mapping[Partition, int]) -> None:
+        logger("writer").warning("partitions are no longer ours", partitions=len(fences))
+        for partition, fence in fences.items():
+            if self._fences.get(partition) == fence:
+                del self._fences[partition]
+        self._outcomes.append(Fenced(fences=fences))
+
     def _steps(self, load: Load) -> dict[Partition, Step]:
         """How a load moves the offsets of its partitions."""
         in_a_row = runs_after(load.batch.records, places(load.dead), self._in_a_row)
@@ -278,8 +305,7 @@ class Writer:
         """The partitions that this part may no longer be written for; the loop is told."""
         steps = self._steps(part.load)
         lost = self._patiently(lambda: self._database.lost(steps))
-        logger("writer").warning("partitions are no longer ours", partitions=len(lost))
-        self._outcomes.append(Fenced(fences={one: steps[one].fence for one in lost}))
+        self._give_up({one: steps[one].fence for one in lost})
         return lost
 
     def _less(self, part: _Part, lost: Collection[Partition]) -> _Part:
@@ -304,6 +330,7 @@ class Writer:
                 reason, operator = refused.summary, rule.operator
             else:
                 if failures:
+                    self._came_back = True
                     logger("writer").info("goes on", failed_attempts=failures)
                 self._waits_for = ""
                 return answer

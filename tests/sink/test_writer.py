@@ -185,6 +185,13 @@ def test_records_of_a_lost_partition_are_dropped_and_the_rest_are_written() -> N
     assert [one.fences for one in outcomes if isinstance(one, Fenced)] == [{ONE: 1}]
 
 
+def test_after_an_outage_every_partition_is_looked_at_for_the_server_may_be_another() -> None:
+    database = MemoryDatabase(away=1, lost_partitions={TWO})
+    outcomes = written(database, records(2))
+    assert database.next_offsets == {ONE: 2}
+    assert [one.fences for one in outcomes if isinstance(one, Fenced)] == [{TWO: 1}]
+
+
 def test_a_refused_dead_letter_does_not_die_again() -> None:
     database = MemoryDatabase(poison={place(0): BAD_VALUE}, register_refuses=BAD_VALUE)
     assert isinstance(error_of(written(database, records(1))), WriteRefused)
