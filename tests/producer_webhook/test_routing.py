@@ -21,7 +21,12 @@ FIELDS = some.dictionaries(
     some.one_of(some.none(), some.integers(), some.text(max_size=8), some.just({"id": "x_1"})),
 )
 ANYTHING = some.recursive(
-    some.one_of(some.none(), some.booleans(), some.floats(allow_nan=False), some.text(max_size=8)),
+    some.one_of(
+        some.none(),
+        some.booleans(),
+        some.floats(allow_nan=False, allow_infinity=False),
+        some.text(max_size=8),
+    ),
     lambda inner: some.one_of(
         some.lists(inner, max_size=3),
         some.dictionaries(
