@@ -12,7 +12,7 @@ from schemas.topics import Names
 from tests.end_to_end.services import Service, eventually, running
 from tests.end_to_end.topic_reader import Read, read_topic
 from tests.infrastructure import Infrastructure
-from tests.relay.inbox_writer import InboxWriter
+from tests.relay.inbox_writer import InboxWriter, Sent
 
 SETTLE_SECONDS_MAX = 60.0
 REQUEST_SECONDS_MAX = 30.0
@@ -119,3 +119,37 @@ class Installation:
             return message is not None and message.error() is not None
         finally:
             consumer.close()
+
+
+def await_metric(relay: Service, metric: str, at_least: float) -> None:
+    """Wait until the relay has counted so much; it counts a little after the commit."""
+    eventually(
+        lambda: relay.metric(metric) >= at_least,
+        seconds_max=SETTLE_SECONDS_MAX,
+        what=f"{metric} is {at_least}",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relayed:
+    """An installation whose relay is at work, shared by tests that touch different objects."""
+
+    installation: Installation
+    relay: Service
+
+    def send(self, *records: Sent) -> None:
+        """Write records to the inbox and wait until they are relayed."""
+        self.installation.inbox.send(*records)
+        self.installation.await_relayed()
+
+    def records(self, key: str, object_name: str = "subscription") -> list[dict[str, Any]]:
+        """All that a subscriber reads of one object."""
+        return [read.value for read in self.installation.read(object_name) if read.key == key]
+
+    @contextmanager
+    def counting(self, metric: str, *, by: float) -> Iterator[None]:
+        """Expect the block to raise a counter of the relay by this much."""
+        before = self.relay.metric(metric)
+        yield
+        await_metric(self.relay, metric, before + by)
+        assert self.relay.metric(metric) == before + by

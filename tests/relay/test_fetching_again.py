@@ -8,7 +8,7 @@ import pytest
 
 from tests.end_to_end.services import Service, eventually, running
 from tests.relay.inbox_writer import FIRST_SECOND, event
-from tests.relay.installation import SETTLE_SECONDS_MAX, Installation
+from tests.relay.installation import SETTLE_SECONDS_MAX, Installation, await_metric
 from tests.relay.stripe_server import StripeServer
 
 pytestmark = pytest.mark.stack
@@ -45,6 +45,7 @@ def test_a_tie_is_fetched_and_the_fetched_state_is_the_later_one(
     with running(relay := with_key(installation, stripe_server)):
         installation.inbox.send(FIRST, SECOND)
         installation.await_relayed()
+        await_metric(relay, REFETCHED, 1)
         assert relay.metric(REFETCHED) == 1
     records = installation.read()
     assert [record.value["status"] for record in records] == ["a", "fetched"]
@@ -111,6 +112,7 @@ def test_where_stripe_refuses_the_order_is_that_of_arrival_and_counted(
     with running(relay := with_key(installation, stripe_server)):
         installation.inbox.send(FIRST, SECOND)
         installation.await_relayed()
+        await_metric(relay, REFETCHED, 2)
         assert relay.metric(REFETCHED) == 2
     assert [record.value["status"] for record in installation.read()] == ["a", "b"]
 
@@ -121,6 +123,7 @@ def test_without_an_api_key_the_order_is_that_of_arrival_and_counted(
     with installation.relaying() as relay:
         installation.inbox.send(FIRST, SECOND)
         installation.await_relayed()
+        await_metric(relay, REFETCHED, 1)
         assert relay.metric(REFETCHED) == 1
     assert [record.value["status"] for record in installation.read()] == ["a", "b"]
 
@@ -134,6 +137,7 @@ def test_a_tie_that_comes_again_after_it_was_settled_is_a_duplicate(
         installation.await_relayed()
         installation.inbox.send(SECOND)
         installation.await_relayed()
+        await_metric(relay, REFETCHED, 1)
         assert relay.metric(REFETCHED) == 1
     assert len(stripe_server.paths) == 1
     assert [record.value["status"] for record in installation.read()] == ["a"]
