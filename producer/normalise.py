@@ -26,6 +26,9 @@ INTEGER_MIN: Final = -(2**63)
 INTEGER_MAX: Final = 2**63 - 1
 TIMESTAMP_SECONDS_MAX: Final = INTEGER_MAX // MICROS_PER_SECOND
 
+NOT_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What reading raises where bytes are no JSON, or hold numbers or nesting beyond all bounds."""
+
 Cells = tuple[Any, ...]
 """One body, before it becomes a row: a cell per field of the schema, then `extra`. JSON cells are
 bytes as Stripe sent them, timestamps are seconds."""
@@ -70,7 +73,7 @@ class Normaliser:
                 return self.cells(self._decoder.decode(body))
             except msgspec.ValidationError:
                 return self._read_at_length(body)
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            except NOT_JSON as error:
                 raise NotAnObject("the body is not JSON") from error
         return self._read_at_length(body)
 
@@ -92,7 +95,18 @@ class Normaliser:
         return found if self.object_type.key_rule is not None and found else None
 
     def columns(self, rows: Sequence[Cells]) -> dict[str, list[Any]]:
-        """The values of each column and of `extra`, in the record's units, row by row."""
+        """The values of each column and of `extra`, in the record's units, row by row.
+
+        Raises:
+            NotAnObject: what is nested in one of the bodies is not JSON; which one, trying them
+                one by one tells.
+        """
+        try:
+            return self._columns_of(rows)
+        except NOT_JSON as error:
+            raise NotAnObject("what is nested in a body is not JSON") from error
+
+    def _columns_of(self, rows: Sequence[Cells]) -> dict[str, list[Any]]:
         turned = list(zip(*rows, strict=True))
         parsed = {
             source: [_parsed(cell) for cell in turned[self._positions[source]]]
@@ -136,7 +150,7 @@ class Normaliser:
     def _read_at_length(self, body: bytes) -> Cells:
         try:
             fields = msgspec.json.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        except NOT_JSON as error:
             raise NotAnObject("the body is not JSON") from error
         if not isinstance(fields, dict):
             raise NotAnObject("the body is not a JSON object")

@@ -210,6 +210,11 @@ class Preparer:
         return [found[at] for at in sorted(found)]
 
     def _cells(self, tools: TypeTools, observation: Observation) -> Cells:
+        """The cells of an observation that was read the long way.
+
+        Raises:
+            NotAnObject: its body, or what it was before, is not JSON.
+        """
         cells = tools.normaliser.read(observation.body)
         self._quick.learn(observation, tools.normaliser)
         return cells
@@ -221,7 +226,7 @@ def _encoded(tools: TypeTools, rows: Sequence[Cells]) -> list[bytes | None]:
         return []
     try:
         return list(tools.half_codec.encode(tools.normaliser.columns(rows), len(rows)))
-    except BadRecord:
+    except (BadRecord, NotAnObject):
         if len(rows) == 1:
             return [None]
     middle = len(rows) // 2

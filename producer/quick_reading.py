@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from producer.normalise import Cells, Normaliser
+from producer.normalise import NOT_JSON, Cells, Normaliser
 from producer.observation import Observation, operation_of
 from producer.reading import SECOND_MAX, InboxRecord
 from schemas.inbox import Envelope, Kind
@@ -54,7 +54,11 @@ class QuickReader:
         decoder = self._decoders[name]
         try:
             event = decoder.decode(record.value)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+            previous = bytes(event.data.previous_attributes)
+            if previous:
+                # Only looked at when it is compared or published: then it must not fail.
+                _DECODE(previous)
+        except NOT_JSON:
             return None
         cells = decoder.cells(event.data.object)
         account_id = event.account or envelope.account_id
@@ -74,7 +78,7 @@ class QuickReader:
             event_id=event.id,
             event_type=event.type,
             api_version=event.api_version,
-            previous=bytes(event.data.previous_attributes),
+            previous=previous,
             value=record.value,
             received_at=received_at,
             partition=record.partition,
@@ -116,3 +120,6 @@ class _EventDecoder:
 
 def _prefix(key: str) -> str:
     return key.rpartition("/")[2].partition("_")[0]
+
+
+_DECODE: Final = msgspec.json.Decoder().decode

@@ -5,6 +5,7 @@ from typing import Any, Final
 import msgspec
 
 from producer.errors import Unreadable
+from producer.normalise import NOT_JSON
 from producer.observation import Observation, operation_of
 from schemas.inbox import RECEIVED_AT_HEADER, Envelope, Kind
 from schemas.meta import Operation
@@ -50,7 +51,7 @@ class ObservationReader:
             if envelope.kind is Kind.EVENT:
                 return self._of_event(record, envelope, received_at, key)
             return self._of_object(record, envelope, received_at, key)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except NOT_JSON as error:
             raise Unreadable("bad_json") from error
         except StrangeObjectName as error:
             raise Unreadable("bad_object_name") from error
@@ -91,6 +92,10 @@ class ObservationReader:
         account_id = event.account or envelope.account_id
         if not self._is_stored(head, body, key, account_id):
             return None
+        previous = event.data.previous_attributes
+        if bytes(previous):
+            # Only looked at when it is compared or published: then it must not fail.
+            msgspec.json.decode(previous)
         return Observation(
             kind=Kind.EVENT,
             source=envelope.source,
@@ -103,7 +108,7 @@ class ObservationReader:
             event_id=event.id,
             event_type=event.type,
             api_version=event.api_version,
-            previous=bytes(event.data.previous_attributes),
+            previous=bytes(previous),
             value=record.value,
             received_at=received_at,
             partition=record.partition,
