@@ -1,3 +1,5 @@
+"""Both codecs write the same bytes and read the same values, and frames are the registry's."""
+
 import io
 import math
 import os

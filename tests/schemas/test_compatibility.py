@@ -1,3 +1,5 @@
+"""What can be read both ways is compatible; what cannot is said in words."""
+
 import re
 from typing import Any
 

@@ -1,3 +1,5 @@
+"""A dead letter keeps what it was and tells where it came from."""
+
 from dataclasses import replace
 
 import pytest

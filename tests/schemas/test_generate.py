@@ -1,3 +1,5 @@
+"""The schemas are what the pinned package gives, for every type, and stay readable."""
+
 import re
 import subprocess
 import sys

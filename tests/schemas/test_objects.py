@@ -1,3 +1,5 @@
+"""The catalogue: keys, columns and events of every type, the unknown ones too."""
+
 from typing import Any
 
 import pytest

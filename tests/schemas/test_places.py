@@ -1,3 +1,5 @@
+"""A moved column is filled from whichever place its body has."""
+
 from typing import Any
 
 import pytest

@@ -1,3 +1,5 @@
+"""Schemas are registered and read at a registry; what is no registry is told."""
+
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
