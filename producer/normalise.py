@@ -24,7 +24,9 @@ REPEATING_SHARE: Final = 0.25
 """Of a batch's values in one column: more that are new are not remembered."""
 INTEGER_MIN: Final = -(2**63)
 INTEGER_MAX: Final = 2**63 - 1
-TIMESTAMP_SECONDS_MAX: Final = INTEGER_MAX // MICROS_PER_SECOND
+TIMESTAMP_SECONDS_MIN: Final = -62_135_596_800
+TIMESTAMP_SECONDS_MAX: Final = 253_402_300_799
+"""The years 1 to 9999: what a subscriber's `datetime` holds; other times stay in `extra`."""
 
 NOT_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What reading raises where bytes are no JSON, or hold numbers or nesting beyond all bounds."""
@@ -238,9 +240,10 @@ def fitting(kind: ColumnKind, value: Any) -> Any:
         case ColumnKind.BOOLEAN:
             return value if isinstance(value, bool) else None
         case ColumnKind.INTEGER:
-            return value if _is_integer(value, limit=INTEGER_MAX) else None
+            return value if _is_integer(value, least=INTEGER_MIN, most=INTEGER_MAX) else None
         case ColumnKind.TIMESTAMP:
-            return value if _is_integer(value, limit=TIMESTAMP_SECONDS_MAX) else None
+            fits = _is_integer(value, least=TIMESTAMP_SECONDS_MIN, most=TIMESTAMP_SECONDS_MAX)
+            return value if fits else None
         case ColumnKind.FLOAT:
             number = isinstance(value, int | float) and not isinstance(value, bool)
             return float(value) if number else None
@@ -267,8 +270,8 @@ def _embedded_fields(columns: Sequence[Column]) -> frozenset[str]:
     return frozenset(source for source in sources if sources.count(source) > 1)
 
 
-def _is_integer(value: Any, *, limit: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and -limit <= value <= limit
+def _is_integer(value: Any, *, least: int, most: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
 
 
 def _moved(column: Column, cells: Sequence[Any], holders: Holders) -> list[Any]:
@@ -300,8 +303,8 @@ def _text(value: Any) -> str | None:
 _ABSENT: Final = msgspec.Raw()
 _DECODE: Final[Callable[[bytes | msgspec.Raw], Any]] = msgspec.json.Decoder().decode
 _ENCODE: Final[Callable[[Any], bytes]] = msgspec.json.Encoder(order="sorted").encode
-_INTEGER: Final = Annotated[int, msgspec.Meta(ge=INTEGER_MIN + 1, le=INTEGER_MAX)]
-_SECONDS: Final = Annotated[int, msgspec.Meta(ge=-TIMESTAMP_SECONDS_MAX, le=TIMESTAMP_SECONDS_MAX)]
+_INTEGER: Final = Annotated[int, msgspec.Meta(ge=INTEGER_MIN, le=INTEGER_MAX)]
+_SECONDS: Final = Annotated[int, msgspec.Meta(ge=TIMESTAMP_SECONDS_MIN, le=TIMESTAMP_SECONDS_MAX)]
 _READ_AS: Final[Mapping[ColumnKind, Any]] = {
     ColumnKind.STRING: str | None,
     ColumnKind.DECIMAL: str | None,

@@ -86,6 +86,7 @@ def test_an_expanded_reference_is_its_id(
         ("status", 7),
         ("cancel_at_period_end", "yes"),
         ("created", "2026-11-21"),
+        ("created", 253_402_300_800),
         ("created", INTEGER_MAX),
         ("application_fee_percent", "12"),
         ("customer", {"no": "id"}),
