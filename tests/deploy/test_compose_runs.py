@@ -18,6 +18,7 @@ ASKED_FOR = "STRIPELINE_TEST_COMPOSE"
 UP_SECONDS_MAX = 900
 ARRIVAL_SECONDS_MAX = 120
 POLL_SECONDS = 0.5
+OURS = ("producer-webhook", "producer-relay", "sink", "simulator")
 PORTS = (
     "KAFKA_PORT",
     "REGISTRY_PORT",
@@ -108,7 +109,9 @@ def composition() -> Iterator[Composition]:
         composition.compose("up", "--build", "--detach", "--wait")
         yield composition
     finally:
-        composition.compose("down", "--volumes", "--rmi", "local", "--timeout", "30")
+        composition.compose("down", "--volumes", "--timeout", "30")
+        images = [f"{composition.project}-{service}" for service in OURS]
+        composition.docker("image", "rm", "--force", *images)
     label = f"label=com.docker.compose.project={composition.project}"
     assert composition.docker("ps", "--all", "--quiet", "--filter", label) == ""
     assert composition.docker("volume", "ls", "--quiet", "--filter", label) == ""
@@ -156,7 +159,7 @@ def test_every_container_is_healthy_and_runs_as_nobody_in_particular(
 
     assert len(told.splitlines()) == 7
     assert all(line.endswith("running healthy") for line in told.splitlines())
-    for service in ("producer-webhook", "producer-relay", "sink", "simulator"):
+    for service in OURS:
         assert composition.compose("exec", "-T", service, "id", "-u") == "10001"
 
 
@@ -192,7 +195,7 @@ def test_a_killed_service_comes_back_and_goes_on(composition: Composition, servi
     composition.await_healthy(service)
 
 
-@pytest.mark.parametrize("service", ["producer-webhook", "producer-relay", "sink", "simulator"])
+@pytest.mark.parametrize("service", OURS)
 def test_a_service_stops_by_itself_when_asked(composition: Composition, service: str) -> None:
     composition.compose("stop", "--timeout", "30", service)
 
