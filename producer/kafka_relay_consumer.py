@@ -19,8 +19,10 @@ from confluent_kafka import (
 
 from producer.errors import KafkaUnreachable
 from producer.reading import InboxRecord
+from runtime import logs
 
 CALL_SECONDS_MAX: Final = 10.0
+AWAY_PROBE_SECONDS_MAX: Final = 1.0
 SESSION_SECONDS_MAX: Final = 10.0
 """A relay that was killed holds its partitions for so long."""
 FETCH_KIBIBYTES_MAX: Final = 131_072
@@ -35,8 +37,10 @@ class InboxConsumer:
         """Make the consumer; `subscribe` joins the group."""
         self._topic = topic
         self._group = group
+        self._away = ""
         self._consumer = Consumer(
-            {**kafka, **_properties(group)}, logger=logging.getLogger("kafka")
+            {**kafka, **_properties(group), "error_cb": self._on_error},
+            logger=logging.getLogger("kafka"),
         )
         self._owned: tuple[int, ...] = ()
         self._generation = 0
@@ -59,6 +63,16 @@ class InboxConsumer:
     def generation(self) -> int:
         """Grows whenever the group gives or takes partitions."""
         return self._generation
+
+    def away(self) -> str:
+        """Why Kafka cannot be reached; empty when it can."""
+        if self._away:
+            try:
+                self._consumer.list_topics(self._topic, timeout=AWAY_PROBE_SECONDS_MAX)
+                self._away = ""
+            except KafkaException as error:
+                logs.logger("relay").debug("still away", error=error.args[0].name())
+        return self._away
 
     def first(self, *, wait_seconds: float) -> list[InboxRecord]:
         """The next record, or none within the time; serves the group meanwhile."""
@@ -147,6 +161,12 @@ class InboxConsumer:
         self._owned = tuple(sorted(place.partition for place in partitions))
         self._generation += 1
         consumer.assign([])
+
+    def _on_error(self, error: KafkaError) -> None:
+        if error.code() == KafkaError._ALL_BROKERS_DOWN:
+            self._away = "Kafka cannot be reached"
+        elif error.code() == KafkaError._AUTHENTICATION:
+            self._away = "Kafka refuses KAFKA_USERNAME or KAFKA_PASSWORD"
 
     def _on_revoke(self, consumer: Consumer, _partitions: Sequence[TopicPartition]) -> None:
         self._owned = ()

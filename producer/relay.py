@@ -108,6 +108,7 @@ class Relay:
         self._taken_generation = -1
         self._positions: dict[int, int] = {}
         self._failures = 0
+        self._said_away = False
         self._rounds = 0
 
     def run(self, stop: Stop) -> None:
@@ -147,6 +148,16 @@ class Relay:
         answers = self._ties.answers()
         if prepared is not None or answers.snapshots or answers.by_arrival:
             self._transact(prepared, committed, answers)
+        self._show()
+
+    def _show(self) -> None:
+        """Say whether Kafka can be reached; an idle relay would not notice otherwise."""
+        away = self._consumer.away()
+        if away:
+            self._health.mark_unready(away)
+        elif self._said_away:
+            self._health.mark_ready()
+        self._said_away = bool(away)
 
     def _read(self) -> list[InboxRecord]:
         busy = self._in_flight is not None or len(self._ties) > 0

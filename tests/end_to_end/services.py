@@ -57,7 +57,7 @@ class Service:
     def await_ready(self) -> "Service":
         """Wait until `/readyz` answers 200."""
         eventually(
-            self._ready,
+            self.is_ready,
             seconds_max=START_SECONDS_MAX,
             what=f"{self.name} is ready",
             more=self._failure,
@@ -146,7 +146,16 @@ class Service:
         """Everything that it logged."""
         return self._log_path.read_text() if self._log_path.exists() else ""
 
-    def _ready(self) -> bool:
+    def await_unready(self, *, seconds_max: float) -> None:
+        """Wait until `/readyz` says that it cannot work."""
+        eventually(
+            lambda: not self.is_ready(),
+            seconds_max=seconds_max,
+            what=f"{self.name} says that it cannot work",
+        )
+
+    def is_ready(self) -> bool:
+        """Whether `/readyz` answers 200."""
         assert self._process is not None
         assert self._process.poll() is None, self._failure()
         port = self._said.get("health_port")

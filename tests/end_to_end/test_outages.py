@@ -53,6 +53,9 @@ def test_after_kafka_was_away_for_20_seconds_every_event_arrives_once(
                 sender.deliver(event)
             outage = threading.Thread(target=_away, args=(proxy, line))
             outage.start()
+            if line is Line.CUT:
+                for service in (installation.webhook, installation.relay, installation.sink):
+                    service.await_unready(seconds_max=AWAY_SECONDS)
             for event in events[len(events) // 2 :]:
                 sender.deliver(event)
             outage.join()

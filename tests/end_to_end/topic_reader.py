@@ -1,6 +1,5 @@
 """A subscriber that knows nothing of stripeline: stock consumer, stock Avro deserializer."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,9 +7,14 @@ from typing import Any
 from confluent_kafka import Consumer, TopicPartition
 
 from tests.infrastructure import Infrastructure
+from tests.stock_registry import (
+    AvroDeserializer,
+    MessageField,
+    SchemaRegistryClient,
+    SerializationContext,
+)
 
 REQUEST_SECONDS_MAX = 30.0
-Deserialize = Callable[[bytes, Any], Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,15 +37,13 @@ class Read:
 
 def read_topic(infrastructure: Infrastructure, topic: str) -> list[Read]:
     """Every committed record of a topic up to its high watermark, in offset order."""
-    # Imported here: it warns at import of a library's future, and a test may allow for that.
-    from confluent_kafka.schema_registry import SchemaRegistryClient  # noqa: PLC0415
-    from confluent_kafka.schema_registry.avro import AvroDeserializer  # noqa: PLC0415
-
     with SchemaRegistryClient({"url": infrastructure.registry}) as registry:
         return _read_all(infrastructure, topic, AvroDeserializer(registry))
 
 
-def _read_all(infrastructure: Infrastructure, topic: str, deserialize: Deserialize) -> list[Read]:
+def _read_all(
+    infrastructure: Infrastructure, topic: str, deserialize: AvroDeserializer
+) -> list[Read]:
     consumer = Consumer(
         {
             "bootstrap.servers": infrastructure.kafka,
@@ -73,9 +75,7 @@ def _read_all(infrastructure: Infrastructure, topic: str, deserialize: Deseriali
         consumer.close()
 
 
-def _read(deserialize: Deserialize, topic: str, message: Any) -> Read:
-    from confluent_kafka.serialization import MessageField, SerializationContext  # noqa: PLC0415
-
+def _read(deserialize: AvroDeserializer, topic: str, message: Any) -> Read:
     value = deserialize(message.value(), SerializationContext(topic, MessageField.VALUE))
     assert isinstance(value, dict)
     return Read(

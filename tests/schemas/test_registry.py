@@ -9,9 +9,6 @@ from typing import Any
 
 import orjson
 import pytest
-from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
-from confluent_kafka.schema_registry.avro import AvroDeserializer, AvroSerializer
-from confluent_kafka.serialization import MessageField, SerializationContext
 
 from schemas.codec import BatchCodec, RecordCodec, frame, unframe
 from schemas.compatibility import incompatibilities
@@ -21,6 +18,14 @@ from schemas.registry import Registry
 from schemas.topics import Names
 from tests.infrastructure import Infrastructure
 from tests.schemas.drawn_records import as_columns
+from tests.stock_registry import (
+    AvroDeserializer,
+    AvroSerializer,
+    MessageField,
+    Schema,
+    SchemaRegistryClient,
+    SerializationContext,
+)
 
 SUBSCRIPTION = load_catalogue().get("subscription")
 EVERY_TYPE = (*load_catalogue(), load_catalogue().get("v2.core.account"))
