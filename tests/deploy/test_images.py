@@ -106,7 +106,7 @@ def test_a_services_lock_has_the_versions_that_are_tested(service: str) -> None:
     locked = pins(f"{service}.lock")
 
     assert len(locked) > 20
-    assert {name: tested.get(name) for name in locked} == locked, "run deploy/lock.sh"
+    assert {name: tested.get(name) for name in locked} == locked, "run requirements/lock.sh"
     assert wished(f"{service}.in") <= set(locked)
 
 
