@@ -6,15 +6,17 @@ reads the whole body; fields that the schema does not know are learnt, so that t
 them the next time.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Annotated, Any, Final, assert_never
 
 import msgspec
 
-from producer.moved_values import Holders
+from producer.nested import NestedField, Wanted, parsed, text_of
 from runtime.clock import MICROS_PER_SECOND
 from schemas.meta import EXTRA
 from schemas.objects import Column, ColumnKind, ObjectType, object_id
+from schemas.places import Place
 
 LEARNT_FIELDS_MAX: Final = 64
 """Fields unknown to the schema that the short way takes; a body with others goes the long one."""
@@ -57,7 +59,7 @@ class Normaliser:
         self._kinds = _field_kinds(object_type.columns)
         self._positions = {source: at for at, source in enumerate(self._kinds)}
         self._embedded = _embedded_fields(object_type.columns)
-        self._parsed_fields = self._fields_to_parse()
+        self._nested = self._nested_fields()
         rule = object_type.key_rule
         self.identified_by_id = rule is not None and rule.fields == ("id",)
         self._learnt: tuple[str, ...] = ()
@@ -110,14 +112,15 @@ class Normaliser:
 
     def _columns_of(self, rows: Sequence[Cells]) -> dict[str, list[Any]]:
         turned = list(zip(*rows, strict=True))
-        parsed = {
-            source: [_parsed(cell) for cell in turned[self._positions[source]]]
-            for source in self._parsed_fields
-        }
-        holders = Holders(parsed)
+        texts: dict[str, list[str | None]] = {}
+        nested: dict[tuple[str, Place | None], list[Any]] = {}
+        for source, field in self._nested.items():
+            raws = [bytes(cell) for cell in turned[self._positions[source]]]
+            texts[source], cells = field.read(raws)
+            nested |= cells
         found = {
             column.name: self._values(
-                column, turned[self._positions[column.source]], parsed, holders
+                column, turned[self._positions[column.source]], texts, nested
             )
             for column in self._columns
         }
@@ -128,26 +131,29 @@ class Normaliser:
         self,
         column: Column,
         cells: Sequence[Any],
-        parsed: Mapping[str, Sequence[Any]],
-        holders: Holders,
+        texts: Mapping[str, list[str | None]],
+        nested: Mapping[tuple[str, Place | None], Sequence[Any]],
     ) -> list[Any]:
         if column.kind is ColumnKind.JSON:
-            if column.source in self._parsed_fields:
-                return [self._text(column.source, value) for value in parsed[column.source]]
-            return self._canonical[column.name].texts(cells)
-        if self._kinds[column.source] is ColumnKind.JSON:
-            # An embedded object has two columns: its JSON, and its id.
-            cells = [fitting(column.kind, value) for value in parsed[column.source]]
-        if len(column.places) > 1:
-            cells = _moved(column, cells, holders)
+            if column.source not in texts:
+                return self._canonical[column.name].texts(cells)
+            if column.source not in self._embedded:
+                return texts[column.source]
+            # Where an embedded object comes as its id alone, only the id's column has it.
+            return [
+                None if text is None or text.startswith('"') else text
+                for text in texts[column.source]
+            ]
+        # An embedded object has two columns: its JSON, and its id.
+        found = list(nested.get((column.name, None), cells))
+        # The newest place has the last word.
+        for place in reversed(column.places[:-1]):
+            for at, moved in enumerate(nested.get((column.name, place), ())):
+                if moved is not None:
+                    found[at] = moved
         if column.kind is ColumnKind.TIMESTAMP:
-            return [None if cell is None else cell * MICROS_PER_SECOND for cell in cells]
-        return list(cells)
-
-    def _text(self, source: str, value: Any) -> str | None:
-        # Where an embedded object comes as its id alone, only the id's column has it.
-        collapsed = isinstance(value, str) and source in self._embedded
-        return None if collapsed else _text(value)
+            return [None if cell is None else cell * MICROS_PER_SECOND for cell in found]
+        return found
 
     def _read_at_length(self, body: bytes) -> Cells:
         try:
@@ -182,11 +188,18 @@ class Normaliser:
         }
         return msgspec.json.encode(found) if found else _ABSENT
 
-    def _fields_to_parse(self) -> frozenset[str]:
+    def _nested_fields(self) -> dict[str, NestedField]:
         """Fields of which more is needed than their text."""
-        roots = {place.path[0] for column in self._columns for place in column.places[:-1]}
-        json_fields = {name for name, kind in self._kinds.items() if kind is ColumnKind.JSON}
-        return frozenset((roots & json_fields) | self._embedded)
+        wanted: dict[str, list[Wanted]] = {source: [] for source in self._embedded}
+        for column in self._columns:
+            take = partial(fitting, column.kind)
+            if column.source in self._embedded and column.kind is not ColumnKind.JSON:
+                wanted[column.source].append(Wanted(column=column.name, place=None, take=take))
+            for place in column.places[:-1]:
+                if self._kinds.get(place.path[0]) is ColumnKind.JSON:
+                    one = Wanted(column=column.name, place=place, take=take)
+                    wanted.setdefault(place.path[0], []).append(one)
+        return {source: NestedField(source, found) for source, found in wanted.items()}
 
     def _made_struct(self) -> type[msgspec.Struct]:
         fields = [_field(source, kind) for source, kind in self._kinds.items()]
@@ -218,7 +231,7 @@ class CanonicalJson:
         missing = set(raws) - known.keys()
         if not missing:
             return [known[raw] for raw in raws]
-        new = {raw: _text(_parsed(raw)) for raw in missing}
+        new = {raw: text_of(parsed(raw)) for raw in missing}
         texts = [new[raw] if raw in new else known[raw] for raw in raws]
         if len(missing) <= max(len(raws) * REPEATING_SHARE, 1):
             self._remember(new)
@@ -274,35 +287,11 @@ def _is_integer(value: Any, *, least: int, most: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
 
 
-def _moved(column: Column, cells: Sequence[Any], holders: Holders) -> list[Any]:
-    """The cells of a column whose value newer versions have elsewhere in the body."""
-    found = list(cells)
-    # The newest place has the last word.
-    for place in reversed(column.places[:-1]):
-        name = place.path[-1]
-        for at, holder in enumerate(holders.of(place)):
-            if holder is not None:
-                moved = fitting(column.kind, holder.get(name))
-                if moved is not None:
-                    found[at] = moved
-    return found
-
-
 def _field(source: str, kind: ColumnKind) -> tuple[str, Any, Any]:
     return (source, _READ_AS[kind], _ABSENT if kind is ColumnKind.JSON else None)
 
 
-def _parsed(cell: bytes | msgspec.Raw) -> Any:
-    return _DECODE(cell) if bytes(cell) else None
-
-
-def _text(value: Any) -> str | None:
-    return None if value is None else _ENCODE(value).decode()
-
-
 _ABSENT: Final = msgspec.Raw()
-_DECODE: Final[Callable[[bytes | msgspec.Raw], Any]] = msgspec.json.Decoder().decode
-_ENCODE: Final[Callable[[Any], bytes]] = msgspec.json.Encoder(order="sorted").encode
 _INTEGER: Final = Annotated[int, msgspec.Meta(ge=INTEGER_MIN, le=INTEGER_MAX)]
 _SECONDS: Final = Annotated[int, msgspec.Meta(ge=TIMESTAMP_SECONDS_MIN, le=TIMESTAMP_SECONDS_MAX)]
 _READ_AS: Final[Mapping[ColumnKind, Any]] = {
