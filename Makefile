@@ -9,6 +9,8 @@ BIN := $(VENV)/bin
 STRIPELINE := $(BIN)/stripeline
 # The figures of `make bench`, for example ONLY=sink_live; empty for all.
 ONLY ?=
+# Tests side by side: most of their time they wait for rebalances and outages.
+WORKERS ?= 3
 # Further words for pytest, for example ARGS='-k relay -x'.
 ARGS ?=
 
@@ -54,7 +56,7 @@ check: setup ## Formatting, lint, types, imports, sizes
 
 .PHONY: test
 test: check ## Everything: the checks, then every test on real Kafka, registry and Postgres
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
 
 .PHONY: demo
 demo: setup ## Stripe (simulated), Kafka, Postgres and both services here; shows rows changing
