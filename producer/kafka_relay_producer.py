@@ -91,7 +91,7 @@ class TransactionalProducer:
                     key,
                     partition,
                     timestamp=timestamp_milliseconds,
-                    headers=headers,  # type: ignore[arg-type]
+                    headers=[*headers],
                     on_delivery=None if on_offset is None else self._on_delivery(on_offset),
                 )
             except BufferError:

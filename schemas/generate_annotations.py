@@ -198,7 +198,7 @@ def _shape(branches: list[Any]) -> Shape:
             return Shape.LIST
         if branches[0] in _PLAIN:
             return _PLAIN[branches[0]]
-    raise NotImplementedError(f"no shape is known for {branches}")
+    raise TypeError(f"no shape is known for {branches}")
 
 
 def _object_shape(objects: list[Any]) -> Shape:
