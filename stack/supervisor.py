@@ -114,6 +114,13 @@ class Supervisor:
             child.wait()
         return told is not None
 
+    def let_go(self) -> None:
+        """Leave what was started here to others, who find it by its pid files."""
+        for child in self._children.values():
+            # Else it would be taken for forgotten, and Python would warn of it.
+            child.returncode = 0
+        self._children.clear()
+
     def _end(self, told: Started) -> None:
         send(told.identity, told.stop_signal)
         if wait_gone(told.identity, seconds_max=self._stop_seconds_max):

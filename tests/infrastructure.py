@@ -98,6 +98,8 @@ def local_stack(
         finally:
             if _alone(users.fileno()):
                 stack.down()
+            else:
+                stack.supervisor.let_go()
 
 
 @contextmanager
