@@ -17,6 +17,8 @@ import orjson
 from producer.order import Entry
 from schemas.meta import Operation
 
+_OPERATIONS: Final = {operation.value: operation for operation in Operation}
+
 FORMAT: Final = 1
 """Raised when the tables or the meaning of a column change; files of another format are remade."""
 
@@ -58,7 +60,7 @@ class PartitionMemory:
         return {
             name: Entry(
                 event_at=event_at,
-                operation=Operation(operation),
+                operation=_OPERATIONS[operation],
                 body_hash=body_hash,
                 event_ids=tuple(event_ids.split(",")) if event_ids else (),
                 inbox=inbox,
@@ -91,7 +93,7 @@ class PartitionMemory:
                     (
                         name,
                         entry.event_at,
-                        entry.operation.value,
+                        entry.operation,
                         entry.body_hash,
                         ",".join(entry.event_ids),
                         entry.inbox,

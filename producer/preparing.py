@@ -122,9 +122,8 @@ class Preparer:
                 wanted.append(one)
             else:
                 dropped[reason] += 1
-        by_place = {(record.partition, record.offset): record for record in records}
         return Prepared(
-            candidates=self._candidates(wanted, by_place, dead),
+            candidates=self._candidates(wanted, records, dead),
             dead=dead,
             dropped=dropped,
             entries=entries,
@@ -174,7 +173,7 @@ class Preparer:
     def _candidates(
         self,
         wanted: Sequence[Named],
-        records: Mapping[tuple[int, int], InboxRecord],
+        records: Sequence[InboxRecord],
         dead: list[DeadRecord],
     ) -> list[Candidate]:
         """The candidates, encoded type by type, in the order of `wanted`."""
@@ -190,14 +189,12 @@ class Preparer:
                 try:
                     cells[at] = self._cells(tools, observation) if read is None else read
                 except NotAnObject:
-                    record = records[observation.partition, observation.offset]
-                    dead.append(DeadRecord(record=record, reason="bad_body"))
+                    dead.append(_dead(records, observation, "bad_body"))
             encoded = _encoded(tools, list(cells.values()))
             for at, half in zip(cells, encoded, strict=True):
                 name, observation, _ = wanted[at]
                 if half is None:
-                    record = records[observation.partition, observation.offset]
-                    dead.append(DeadRecord(record=record, reason="bad_record"))
+                    dead.append(_dead(records, observation, "bad_record"))
                     continue
                 found[at] = Candidate(
                     observation=observation,
@@ -218,6 +215,13 @@ class Preparer:
         cells = tools.normaliser.read(observation.body)
         self._quick.learn(observation, tools.normaliser)
         return cells
+
+
+def _dead(records: Sequence[InboxRecord], observation: Observation, reason: str) -> DeadRecord:
+    """The record of an observation, which is looked for only now: nearly none is dead."""
+    place = (observation.partition, observation.offset)
+    record = next(one for one in records if (one.partition, one.offset) == place)
+    return DeadRecord(record=record, reason=reason)
 
 
 def _encoded(tools: TypeTools, rows: Sequence[Cells]) -> list[bytes | None]:

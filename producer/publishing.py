@@ -36,9 +36,9 @@ class Published:
 
         return arrived
 
-    def is_last(self, topic: str, change: Change) -> bool:
-        """Whether the change is the last one of its partition."""
-        return self._places[topic, change.observation.partition][-1] is change
+    def last(self) -> set[int]:
+        """The `id` of each partition's last change: its offset tells all others'."""
+        return {id(together[-1]) for together in self._places.values()}
 
     def remembered(
         self, topic_id: Callable[[str], str]
@@ -106,9 +106,12 @@ class Publisher:
             UnknownOutcome: one is not taken.
         """
         published = Published()
-        topics = [self._names.object_topic(change.table) for change in changes]
+        tables = {change.table for change in changes}
+        topic_of = {table: self._names.object_topic(table) for table in tables}
+        topics = [topic_of[change.table] for change in changes]
         for topic, change in zip(topics, changes, strict=True):
             published.add(topic, change)
+        last = published.last()
         for topic, change, value in zip(topics, changes, values, strict=True):
             partition = change.observation.partition
             producer.put(
@@ -119,7 +122,7 @@ class Publisher:
                 value,
                 headers_of(change.entry),
                 change.entry.event_at // MICROS_PER_MILLISECOND,
-                published.note(topic, partition) if published.is_last(topic, change) else None,
+                published.note(topic, partition) if id(change) in last else None,
             )
         return published
 
