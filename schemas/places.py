@@ -43,12 +43,24 @@ class Place:
             found = found.get("data")
         if not isinstance(found, list):
             return found
-        elements = [element for element in found if isinstance(element, dict)]
-        if self.lowest:
-            ranked = [element for element in elements if element.get(self.lowest) is not None]
-            return min(ranked, key=lambda element: element[self.lowest], default=None)
-        flagged = [element for element in elements if self.flagged and element.get(self.flagged)]
-        return next(iter(flagged or elements), None)
+        return self._lowest(found) if self.lowest else self._flagged(found)
+
+    def _lowest(self, elements: list[Any]) -> Any:
+        lowest, chosen = None, None
+        for element in elements:
+            value = element.get(self.lowest) if isinstance(element, dict) else None
+            if value is not None and (lowest is None or value < lowest):
+                lowest, chosen = value, element
+        return chosen
+
+    def _flagged(self, elements: list[Any]) -> Any:
+        first = None
+        for element in elements:
+            if isinstance(element, dict):
+                if self.flagged and element.get(self.flagged):
+                    return element
+                first = element if first is None else first
+        return first
 
 
 def find(body: Mapping[str, Any], places: tuple[Place, ...]) -> Any:
