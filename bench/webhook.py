@@ -12,8 +12,8 @@ from pathlib import Path
 from bench.figures import Figure
 from tests.end_to_end.services import Service, eventually
 from tests.infrastructure import Infrastructure
+from tests.isolation import fresh_namespace
 from tests.producer_webhook.conftest import webhook_service
-from tests.producer_webhook.inbox import fresh_namespace
 from tests.producer_webhook.requests import SECRET
 
 CONNECTIONS = 32

@@ -8,7 +8,6 @@ import string
 
 ALPHABET = string.ascii_letters + string.digits
 CODE_ALPHABET = string.ascii_uppercase + string.digits
-SHORT = 14
 LONG = 24
 
 

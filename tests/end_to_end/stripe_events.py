@@ -1,13 +1,14 @@
 """Subscription events as Stripe sends them, small enough to read in a test."""
 
 import hashlib
-import hmac
 import json
 import time
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
+
+from simulator.signature import signature_header
 
 WEBHOOK_SECRET = "whsec_end_to_end"
 # Compaction counts from a record's own time, so a change of long ago may go at once: records can
@@ -81,11 +82,9 @@ def history(object_id: str, *, versions: int, per_second: int = 1) -> list[Told]
     ]
 
 
-def signature(body: bytes, *, secret: str = WEBHOOK_SECRET, second: int | None = None) -> str:
-    """The `Stripe-Signature` header of a body."""
-    signed_at = int(time.time()) if second is None else second
-    digest = hmac.new(secret.encode(), f"{signed_at}.".encode() + body, hashlib.sha256).hexdigest()
-    return f"t={signed_at},v1={digest}"
+def signature(body: bytes) -> str:
+    """The `Stripe-Signature` header of a body, made now."""
+    return signature_header(body, secrets=[WEBHOOK_SECRET], at=int(time.time()))
 
 
 class Sender:

@@ -2,12 +2,14 @@
 
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 from tests.end_to_end.installation import Installation
+from tests.end_to_end.services import Service
 from tests.end_to_end.stripe_events import Told, history
 from tests.end_to_end.topic_reader import assert_strictly_increasing, read_topic
 from tests.infrastructure import Infrastructure
@@ -35,6 +37,30 @@ def _away(proxy: Proxy, line: Line) -> None:
     proxy.set(Line.OPEN)
 
 
+def _burst_through_an_outage(
+    installation: Installation, proxy: Proxy, line: Line, *, unready: Sequence[Service]
+) -> list[Told]:
+    """Send half of a burst before and half during an outage, and find every row right after it.
+
+    Args:
+        unready: services that must say during the outage that they cannot work.
+    """
+    events, expected = _burst()
+    sender = installation.sender()
+    for event in events[: len(events) // 2]:
+        sender.deliver(event)
+    outage = threading.Thread(target=_away, args=(proxy, line))
+    outage.start()
+    for service in unready:
+        service.await_unready(seconds_max=AWAY_SECONDS)
+    for event in events[len(events) // 2 :]:
+        sender.deliver(event)
+    outage.join()
+    installation.await_versions(expected)
+    assert _dead_letters(installation) == 0
+    return events
+
+
 @pytest.mark.parametrize("line", [Line.CUT, Line.HELD])
 def test_after_kafka_was_away_for_20_seconds_every_event_arrives_once(
     stack: Infrastructure, namespace: str, database_url: str, tmp_path: Path, line: Line
@@ -47,20 +73,9 @@ def test_after_kafka_was_away_for_20_seconds_every_event_arrives_once(
             behind, namespace=namespace, database_url=database_url, folder=tmp_path
         )
         with installation.running():
-            events, expected = _burst()
-            sender = installation.sender()
-            for event in events[: len(events) // 2]:
-                sender.deliver(event)
-            outage = threading.Thread(target=_away, args=(proxy, line))
-            outage.start()
-            if line is Line.CUT:
-                for service in (installation.webhook, installation.relay, installation.sink):
-                    service.await_unready(seconds_max=AWAY_SECONDS)
-            for event in events[len(events) // 2 :]:
-                sender.deliver(event)
-            outage.join()
-            installation.await_versions(expected)
-            assert _dead_letters(installation) == 0
+            services = (installation.webhook, installation.relay, installation.sink)
+            unready = services if line is Line.CUT else ()
+            events = _burst_through_an_outage(installation, proxy, line, unready=unready)
         records = read_topic(stack, installation.topic("subscription"))
         assert_strictly_increasing(records)
         published = [record.value["_event_id"] for record in records]
@@ -79,17 +94,7 @@ def test_after_postgres_was_away_for_20_seconds_every_row_is_right(
             stack, namespace=namespace, database_url=through, folder=tmp_path
         )
         with installation.running():
-            events, expected = _burst()
-            sender = installation.sender()
-            for event in events[: len(events) // 2]:
-                sender.deliver(event)
-            outage = threading.Thread(target=_away, args=(proxy, line))
-            outage.start()
-            for event in events[len(events) // 2 :]:
-                sender.deliver(event)
-            outage.join()
-            installation.await_versions(expected)
-            assert _dead_letters(installation) == 0
+            _burst_through_an_outage(installation, proxy, line, unready=())
 
 
 def _dead_letters(installation: Installation) -> float:

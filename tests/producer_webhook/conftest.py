@@ -8,7 +8,8 @@ import pytest
 
 from tests.end_to_end.services import Service, running
 from tests.infrastructure import Infrastructure
-from tests.producer_webhook.inbox import InboxReader, Stored, fresh_namespace
+from tests.isolation import fresh_namespace
+from tests.producer_webhook.inbox import InboxReader, Stored
 from tests.producer_webhook.requests import SECRET, Sender
 
 OLD_SECRET = "whsec_being_replaced"

@@ -1,13 +1,9 @@
 """Reads an inbox as any Kafka client would, to its high watermark."""
 
-import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
-from confluent_kafka.admin import AdminClient
 
 from tests.infrastructure import Infrastructure
 
@@ -91,19 +87,6 @@ Known = TypeVar("Known")
 def _known(value: Known | None) -> Known:
     assert value is not None
     return value
-
-
-@contextmanager
-def fresh_namespace(infrastructure: Infrastructure) -> Iterator[str]:
-    """A namespace for as long as the block runs; its topics are removed afterwards."""
-    namespace = f"t{secrets.token_hex(6)}"
-    yield namespace
-    admin = AdminClient({"bootstrap.servers": infrastructure.kafka})
-    known = admin.list_topics(timeout=REQUEST_SECONDS_MAX).topics
-    mine = [name for name in known if name.startswith((f"{namespace}-", f"{namespace}."))]
-    if mine:
-        for future in admin.delete_topics(mine).values():
-            future.result(REQUEST_SECONDS_MAX)
 
 
 def partition_of(key: str, *, partitions: int) -> int:

@@ -3,23 +3,15 @@
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from runtime.errors import ExitCode
 from tests.infrastructure import Infrastructure
-from tests.producer_webhook.inbox import fresh_namespace
 
 NOWHERE = "127.0.0.1:1"
 REQUEST_SECONDS_MAX = 30.0
-
-
-@pytest.fixture
-def namespace(stack: Infrastructure) -> Iterator[str]:
-    with fresh_namespace(stack) as name:
-        yield name
 
 
 def _run(**settings: str) -> subprocess.CompletedProcess[str]:

@@ -13,7 +13,8 @@ from producer.topics import TopicLayout
 from runtime.clock import SystemClock
 from schemas.topics import Names
 from tests.infrastructure import Infrastructure
-from tests.producer_webhook.inbox import fresh_namespace, read_inbox
+from tests.isolation import fresh_namespace
+from tests.producer_webhook.inbox import read_inbox
 from tests.proxy import Line, kafka_proxy
 
 Hold = Callable[[Line], None]

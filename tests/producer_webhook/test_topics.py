@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -14,17 +13,10 @@ from producer.topics import INBOX_RECORD_BYTES_MAX, TopicLayout, TopicPlan, chos
 from runtime.errors import ExitCode, WrongSetting
 from schemas.topics import Names
 from tests.infrastructure import Infrastructure
-from tests.producer_webhook.inbox import fresh_namespace
 
 REQUEST_SECONDS_MAX = 30.0
 KNOWN = ("customer", "checkout.session", "subscription")
 NOWHERE = "127.0.0.1:1"
-
-
-@pytest.fixture
-def namespace(stack: Infrastructure) -> Iterator[str]:
-    with fresh_namespace(stack) as name:
-        yield name
 
 
 def _layout(namespace: str, *, partitions: int = 2) -> TopicLayout:

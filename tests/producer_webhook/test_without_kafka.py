@@ -12,19 +12,13 @@ import pytest
 from tests.end_to_end.services import Service, eventually
 from tests.infrastructure import Infrastructure
 from tests.producer_webhook.conftest import webhook_service
-from tests.producer_webhook.inbox import fresh_namespace, read_inbox
+from tests.producer_webhook.inbox import read_inbox
 from tests.producer_webhook.requests import Sender, about, encoded
 from tests.proxy import Line, Proxy, kafka_proxy
 
 pytestmark = pytest.mark.stack
 
 RECOVERY_SECONDS_MAX = 60.0
-
-
-@pytest.fixture
-def namespace(stack: Infrastructure) -> Iterator[str]:
-    with fresh_namespace(stack) as name:
-        yield name
 
 
 @pytest.fixture
