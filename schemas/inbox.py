@@ -19,6 +19,11 @@ class Kind(StrEnum):
     """An object as Stripe showed it when asked."""
     GONE = "gone"
     """Stripe was asked for the object and it does not exist: `id`, `object`, `deleted: true`."""
+    THIN_EVENT = "thin_event"
+    """An event that names its object and does not hold it."""
+    WANTED = "wanted"
+    """No observation but a wish: the object is to be fetched, whole. `id`, `object`, and what its
+    address is made of."""
 
 
 class Source(StrEnum):
