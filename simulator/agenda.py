@@ -28,6 +28,7 @@ class Entry:
     sequence: int
     due: Due
     identifier: str
+    account: str
 
 
 class Agenda:
@@ -37,10 +38,12 @@ class Agenda:
         self._entries: list[Entry] = []
         self._sequence = 0
 
-    def note(self, *, at: int, due: Due, identifier: str) -> None:
-        """Something is to happen to the object `identifier` at the unix time `at`."""
+    def note(self, *, at: int, due: Due, identifier: str, account: str) -> None:
+        """Something is to happen to an object of `account` at the unix time `at`."""
         self._sequence += 1
-        entry = Entry(at=at, sequence=self._sequence, due=due, identifier=identifier)
+        entry = Entry(
+            at=at, sequence=self._sequence, due=due, identifier=identifier, account=account
+        )
         heapq.heappush(self._entries, entry)
 
     def next_at(self) -> int | None:

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from collections import defaultdict
 from collections.abc import Callable
 from email.utils import formatdate
 
@@ -31,7 +32,8 @@ class Api:
         self._router = router
         self._expander = expander
         self._publish = publish
-        self._keys = IdempotencyKeys()
+        self._prefix = "sk_live" if world.livemode else "sk_test"
+        self._keys: dict[str, IdempotencyKeys] = defaultdict(IdempotencyKeys)
 
     def answer(self, call: Call, *, then: Callable[[Answer], Answer] | None = None) -> Answer:
         """The answer to a request.
@@ -44,12 +46,14 @@ class Api:
         request_id = self._world.identifiers.make("req_", length=14)
         try:
             self._check_key(call)
+            world = self._asked(call)
 
             def through(call: Call) -> Answer:
-                answer = self._work(call, request_id)
+                answer = self._work(world, call, request_id)
                 return then(answer) if then is not None else answer
 
-            return self._keys.answer(call, now=self._world.clock.seconds, through=through)
+            keys = self._keys[world.account]
+            return keys.answer(call, now=world.clock.seconds, through=through)
         except Refused as refusal:
             return self.refuse(refusal, request_id=request_id)
 
@@ -58,10 +62,28 @@ class Api:
         request_id = request_id or self._world.identifiers.make("req_", length=14)
         return self._answer(refusal.body(), status=refusal.status, request_id=request_id)
 
-    def _work(self, call: Call, request_id: str) -> Answer:
+    def _asked(self, call: Call) -> World:
+        """The world of the account that the request is for.
+
+        Raises:
+            Refused: the platform has no such account.
+        """
+        account = call.headers.get("stripe-account", "")
+        world = self._world.by_account.get(account)
+        if world is None:
+            raise Refused(
+                f"The provided key '{self._prefix}***' does not have access to account "
+                f"'{account}' (or that account does not exist). Application access may have "
+                "been revoked.",
+                status=403,
+                code="account_invalid",
+            )
+        return world
+
+    def _work(self, world: World, call: Call, request_id: str) -> Answer:
         key = call.headers.get("idempotency-key")
         origin = Origin(request_id=request_id, idempotency_key=key)
-        session = Session(self._world, origin=origin)
+        session = Session(world, origin=origin)
         try:
             body = self._run(session, call)
         except Refused as refusal:
@@ -106,8 +128,7 @@ class Api:
                 "YOUR_SECRET_KEY').",
                 status=401,
             )
-        mode = "live" if self._world.livemode else "test"
-        if not key.startswith((f"sk_{mode}", f"rk_{mode}")):
+        if not key.startswith((self._prefix, self._prefix.replace("s", "r", 1))):
             raise Refused(f"Invalid API Key provided: {key[:8]}****{key[-4:]}", status=401)
 
 

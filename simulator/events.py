@@ -28,6 +28,7 @@ def previous_attributes(old: Body, new: Body) -> Body:
 def event(
     *,
     identifier: str,
+    account: str,
     kind: str,
     created: int,
     livemode: bool,
@@ -43,6 +44,7 @@ def event(
     return {
         "id": identifier,
         "object": "event",
+        **({"account": account} if account else {}),
         "api_version": API_VERSION,
         "created": created,
         "data": data,

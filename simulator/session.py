@@ -1,7 +1,7 @@
 """One request's, or one due entry's, changes: all of them with their events, or none."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from simulator.agenda import Agenda, Due
@@ -15,13 +15,18 @@ from simulator.state import Body, Collection, State
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """What lives as long as the simulator, until a reset.
+    """What one account has, and what all accounts share, until a reset.
 
     Args:
+        account: id of the connected account; empty for the platform.
+        by_account: every account's world, the platform's under the empty text; shared.
+        state: the objects of this account.
         undelivered: ids of the events whose webhook was not accepted yet.
         aside: by object id, what Stripe knows of an object and sends only on request.
     """
 
+    account: str
+    by_account: dict[str, "World"]
     state: State
     clock: MovableClock
     identifiers: Identifiers
@@ -30,6 +35,10 @@ class World:
     undelivered: set[str]
     aside: dict[str, Any]
     livemode: bool
+
+    def connect(self, account: str) -> None:
+        """Give a new connected account a world of its own."""
+        self.by_account[account] = replace(self, account=account, state=State(), aside={})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,14 +50,34 @@ class Origin:
 
 
 class Session:
-    """Reads and writes of one request; `roll_back` undoes the writes, newest first."""
+    """Reads and writes of one request; `roll_back` undoes the writes, newest first.
 
-    def __init__(self, world: World, *, origin: Origin) -> None:
+    Args:
+        world: of the account that is asked.
+        origin: what causes the changes.
+        outer: the session of another account that this one is a part of.
+    """
+
+    def __init__(self, world: World, *, origin: Origin, outer: "Session | None" = None) -> None:
         self.world = world
         self.now = world.clock.seconds
-        self.events: list[Body] = []
+        self.events: list[Body] = outer.events if outer else []
         self._origin = origin
-        self._undo: list[Callable[[], None]] = []
+        self._undo: list[Callable[[], None]] = outer._undo if outer else []
+
+    def within(self, account: str) -> "Session":
+        """A part of this session in another account: one fate, one row of events."""
+        return Session(self.world.by_account[account], origin=self._origin, outer=self)
+
+    def connect(self, account: str) -> None:
+        """Give a new connected account a world of its own."""
+        self.world.connect(account)
+        self._undo.append(lambda: self.world.by_account.__delitem__(account))
+
+    def disconnect(self, account: str) -> None:
+        """Nobody can ask for this account any more; its world is forgotten."""
+        world = self.world.by_account.pop(account)
+        self._undo.append(lambda: self.world.by_account.update({account: world}))
 
     def find(self, name: str, identifier: str) -> Body | None:
         """The object of type `name`, or None."""
@@ -75,7 +104,8 @@ class Session:
 
     def note(self, *, at: int, due: Due, identifier: str) -> None:
         """Something is to happen to an object at a later time."""
-        self.world.agenda.note(at=at, due=due, identifier=identifier)
+        agenda, account = self.world.agenda, self.world.account
+        agenda.note(at=at, due=due, identifier=identifier, account=account)
 
     def add(self, body: Body, *, event: str | None = None, listed: bool = True) -> Body:
         """Store a new object and say so with the event type `event`."""
@@ -117,6 +147,7 @@ class Session:
         """Put an event into the list of events; it is delivered once the request succeeded."""
         said = event(
             identifier=self.make_id("evt_"),
+            account=self.world.account,
             kind=kind,
             created=self.now,
             livemode=self.world.livemode,

@@ -93,7 +93,10 @@ class Simulation:
         world = self.world
         while (entry := world.agenda.take(until=seconds)) is not None:
             world.clock.move_to(entry.at)
-            session = Session(world, origin=Origin())
+            asked = world.by_account.get(entry.account)
+            if asked is None:
+                continue
+            session = Session(asked, origin=Origin())
             try:
                 happen(session, entry)
             except BaseException:
@@ -113,6 +116,8 @@ class Simulation:
 
     def _make(self, seed: int, *, endpoint: Endpoint | None) -> None:
         self.world = World(
+            account="",
+            by_account={},
             state=State(),
             clock=MovableClock(real=self._real, start_seconds=self.options.start_seconds),
             identifiers=Identifiers(seed=seed),
@@ -122,6 +127,7 @@ class Simulation:
             aside={},
             livemode=self.options.livemode,
         )
+        self.world.by_account[""] = self.world
         self.deliveries = Deliveries(
             endpoint=endpoint,
             delays=self.faults.delays,
