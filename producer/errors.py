@@ -18,7 +18,10 @@ StripelineError
 +-- SchemaNotRegistered     the registry refuses an object's schema
 +-- MemoryUnusable          the relay's memory cannot be read or written
 +-- StripeUnreachable       Stripe does not answer, or asks to come later
+|   +-- RateLimited         Stripe wants fewer requests
+|   +-- LimiterStopped      the process ends; Stripe was not asked
 +-- StripeRefused           Stripe will not show the object, however often it is asked
++-- RecordTooLarge          an object is larger than an inbox record may be
 
 Error                  The service                       The operator
 KafkaUnreachable       waits and tries again, not ready  starts Kafka, or corrects the address
@@ -33,7 +36,10 @@ ForeignRecord          stops                             takes the other writer'
 SchemaNotRegistered    stops                             compares the subject's older schemas
 MemoryUnusable         stops                             makes room, or removes the memory's folder
 StripeUnreachable      tries again, for days if need be  looks at Stripe's status page
-StripeRefused          takes the order of arrival        gives the key read access to the object
+StripeRefused          takes the order of arrival, or    gives the key read access to the object
+                       skips the list and says so
+RecordTooLarge         stores the object without the     nothing: the object's row is there
+                       rest of its embedded lists
 """
 
 from enum import StrEnum
@@ -158,9 +164,27 @@ class StripeUnreachable(StripelineError):
     exit_code = ExitCode.UNREACHABLE
 
 
-class StripeRefused(StripelineError):
-    """Stripe will not show the object, however often it is asked; `reason` is a constant word."""
+class RateLimited(StripeUnreachable):
+    """Stripe wants fewer requests; the limiter has been told."""
 
-    def __init__(self, reason: str) -> None:
+
+class LimiterStopped(StripeUnreachable):
+    """The process ends; Stripe was not asked."""
+
+
+class StripeRefused(StripelineError):
+    """Stripe will not show the object, however often it is asked.
+
+    Attributes:
+        reason: a constant word.
+        said: Stripe's own words, for the operator's eyes and not for logs.
+    """
+
+    def __init__(self, reason: str, *, said: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
+        self.said = said
+
+
+class RecordTooLarge(StripelineError):
+    """An object is larger than an inbox record may be; nothing of it was stored."""

@@ -1,0 +1,159 @@
+"""Keeps requests to Stripe below what it allows: per account and per endpoint, learning from 429.
+
+Requests are spread evenly, not sent in bursts: any second holds at most what a second may hold. A
+429 halves the rate that it names; each second without one gives back a little.
+"""
+
+import threading
+from dataclasses import dataclass
+from typing import Final
+
+from producer.errors import LimiterStopped
+from producer.rate_bucket import Bucket, Purpose
+from runtime.clock import Clock
+
+LIVE_PER_SECOND: Final = 100.0
+TEST_PER_SECOND: Final = 25.0
+ENDPOINT_PER_SECOND: Final = 25.0
+BUCKETS_MAX: Final = 10_000
+"""Accounts times endpoints; those at rest are forgotten when there are more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AllowedRates:
+    """Requests a second that Stripe allows.
+
+    Attributes:
+        account_per_second: to all endpoints of one account together.
+        endpoint_per_second: to one endpoint of one account.
+    """
+
+    account_per_second: float
+    endpoint_per_second: float = ENDPOINT_PER_SECOND
+
+    @classmethod
+    def of_mode(cls, *, livemode: bool) -> "AllowedRates":
+        """What Stripe allows by default in live mode and in test mode."""
+        return cls(account_per_second=LIVE_PER_SECOND if livemode else TEST_PER_SECOND)
+
+
+class Permit:
+    """Leave for one request; it goes back to the limiter if Stripe answers 429."""
+
+    __slots__ = ("account", "endpoint", "numbered")
+
+    def __init__(self, *, account: Bucket, endpoint: Bucket, numbered: int) -> None:
+        self.account = account
+        self.endpoint = endpoint
+        self.numbered = numbered
+
+
+class RateLimiter:
+    """One for all threads of a process.
+
+    **Invariant:** a background request never takes the place of an urgent one that waits for the
+    same bucket.
+    """
+
+    def __init__(self, *, clock: Clock, allowed: AllowedRates) -> None:
+        self._clock = clock
+        self._allowed = allowed
+        self._changed = threading.Condition()
+        self._buckets: dict[tuple[str, str], Bucket] = {}
+        self._numbered = 0
+        self._stopped = False
+
+    def acquire(self, *, account_id: str, endpoint: str, purpose: Purpose) -> Permit:
+        """Wait until a request may be sent; it is to be sent at once.
+
+        Args:
+            account_id: the connected account, empty for the merchant's own.
+            endpoint: method and path without ids; each has a rate of its own.
+            purpose: urgent requests go first.
+
+        Raises:
+            LimiterStopped: `stop` was called.
+        """
+        with self._changed:
+            account = self._bucket(account_id, "", self._allowed.account_per_second)
+            bucket = self._bucket(account_id, endpoint, self._allowed.endpoint_per_second)
+        if purpose is Purpose.URGENT:
+            return self._acquire(account, bucket, purpose)
+        # One background request of an endpoint waits for the clock, the others for this lock:
+        # else all of them would wake up for each place that comes free.
+        with bucket.turn:
+            return self._acquire(account, bucket, purpose)
+
+    def refused(self, permit: Permit, *, reason: str = "") -> None:
+        """Take note of a 429.
+
+        Args:
+            permit: of the request; of requests that were on their way together only the first
+                one counts.
+            reason: Stripe's header `Stripe-Rate-Limited-Reason`.
+        """
+        with self._changed:
+            now = self._clock.monotonic_seconds()
+            buckets = (permit.endpoint,) if reason in _OF_ENDPOINT else (permit.account,)
+            for bucket in buckets if reason in _KNOWN else (permit.account, permit.endpoint):
+                if permit.numbered > bucket.halved_at:
+                    bucket.halve(now)
+                    bucket.halved_at = self._numbered
+
+    def stop(self) -> None:
+        """Let nobody wait any longer."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+
+    def per_second(self, *, account_id: str, endpoint: str = "") -> float:
+        """The rate now, of an endpoint or (without one) of an account as a whole."""
+        allowed = self._allowed
+        rate = allowed.endpoint_per_second if endpoint else allowed.account_per_second
+        with self._changed:
+            bucket = self._bucket(account_id, endpoint, rate)
+            bucket.regain(self._clock.monotonic_seconds())
+            return bucket.per_second
+
+    def _acquire(self, account: Bucket, endpoint: Bucket, purpose: Purpose) -> Permit:
+        buckets = (account, endpoint)
+        with self._changed:
+            while not self._stopped:
+                now = self._clock.monotonic_seconds()
+                seconds, binding = max(
+                    ((bucket.wait_seconds(now, purpose), bucket) for bucket in buckets),
+                    key=lambda found: found[0],
+                )
+                if seconds > 0:
+                    self._wait(seconds, binding, purpose)
+                    continue
+                for bucket in buckets:
+                    bucket.take(now, purpose)
+                self._numbered += 1
+                return Permit(account=account, endpoint=endpoint, numbered=self._numbered)
+        raise LimiterStopped("The process ends; Stripe was not asked.")
+
+    def _wait(self, seconds: float, binding: Bucket, purpose: Purpose) -> None:
+        if purpose is not Purpose.URGENT:
+            self._changed.wait(seconds)
+            return
+        binding.urgent_waiting += 1
+        try:
+            self._changed.wait(seconds)
+        finally:
+            binding.urgent_waiting -= 1
+
+    def _bucket(self, account_id: str, endpoint: str, allowed: float) -> Bucket:
+        bucket = self._buckets.get((account_id, endpoint))
+        if bucket is None:
+            now = self._clock.monotonic_seconds()
+            if len(self._buckets) >= BUCKETS_MAX:
+                self._buckets = {
+                    name: known for name, known in self._buckets.items() if not known.rests(now)
+                }
+            bucket = self._buckets[account_id, endpoint] = Bucket(allowed=allowed, now=now)
+        return bucket
+
+
+_OF_ENDPOINT: Final = ("endpoint-rate", "endpoint-concurrency", "resource-specific")
+_KNOWN: Final = (*_OF_ENDPOINT, "global-rate", "global-concurrency")
