@@ -77,6 +77,7 @@ bench: setup ## Measure; ONLY=<figure> for one
 .PHONY: schemas
 schemas: setup ## Write schemas/avro/ again from the stripe package
 	$(BIN)/python -m schemas.generate
+	$(BIN)/python -m schemas.generate_shapes
 
 .PHONY: docs
 docs: setup ## Write the generated pages of docs/ again

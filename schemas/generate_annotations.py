@@ -13,29 +13,14 @@ import typing
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from enum import StrEnum
+from functools import cache
 from typing import Any, Literal, Union, get_args, get_origin
 
 import stripe
 from stripe import ListObject, StripeObject
 from stripe._object_classes import OBJECT_CLASSES
 
-
-class Shape(StrEnum):
-    """What kind of value a field holds, before any rule of ours is applied."""
-
-    STRING = "string"
-    ENUM = "enum"
-    BOOLEAN = "boolean"
-    INTEGER = "integer"
-    FLOAT = "float"
-    DECIMAL = "decimal"
-    EXPANDABLE = "expandable"
-    RESOURCE = "resource"
-    NESTED = "nested"
-    MAP = "map"
-    LIST = "list"
-    PAGE = "page"
+from schemas.shapes import Shape
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +65,8 @@ def annotated_objects() -> Iterator[AnnotatedObject]:
     for name in sorted(OBJECT_CLASSES):
         cls = class_of(name)
         if getattr(cls, "OBJECT_NAME", None) == name and not _is_envelope(cls):
-            yield AnnotatedObject(name=name, fields=tuple(_fields(cls)))
+            fields = tuple(field for field, _ in annotated_fields(cls))
+            yield AnnotatedObject(name=name, fields=fields)
 
 
 def class_of(name: str) -> type:
@@ -100,11 +86,12 @@ def _is_envelope(cls: type) -> bool:
     return issubclass(cls, ListObject | stripe.SearchResultObject)
 
 
-def _fields(cls: type) -> Iterator[AnnotatedField]:
+def annotated_fields(cls: type) -> Iterator[tuple[AnnotatedField, Any]]:
+    """The fields of an object type's class, or of one nested in it, with their annotations."""
     words = _words(cls)
     for name, annotation in own_annotations(cls).items():
         if get_origin(annotation) is not typing.ClassVar and not name.startswith("_"):
-            yield _field(name, annotation, words.get(name, ""))
+            yield _field(name, annotation, words.get(name, "")), annotation
 
 
 def own_annotations(cls: type) -> dict[str, Any]:
@@ -116,6 +103,7 @@ def own_annotations(cls: type) -> dict[str, Any]:
     return typing.get_type_hints(own, globalns=names, localns=nested)
 
 
+@cache
 def type_checking_names(module: types.ModuleType) -> dict[str, Any]:
     """What a module imports for type checkers only."""
     names: dict[str, Any] = {}

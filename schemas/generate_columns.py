@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Final, assert_never
 
 from schemas.columns import Column, ColumnKind
-from schemas.generate_annotations import AnnotatedField, AnnotatedObject, Shape
+from schemas.generate_annotations import AnnotatedField, AnnotatedObject
 from schemas.generate_reviewed import Reviewed
 from schemas.moved import MOVED
+from schemas.shapes import Shape
 
 VALUES_LISTED_MAX: Final = 24
 

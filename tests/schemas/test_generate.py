@@ -18,7 +18,6 @@ from schemas.compatibility import dropped, incompatibilities
 from schemas.generate_annotations import (
     AnnotatedField,
     AnnotatedObject,
-    Shape,
     class_of,
     inner_classes,
     own_annotations,
@@ -26,9 +25,11 @@ from schemas.generate_annotations import (
 from schemas.generate_columns import NameTaken, NotReviewed, Rules
 from schemas.generate_events import CARRIES, told_objects
 from schemas.generate_reviewed import read_reviewed
+from schemas.generate_shapes import shapes_json
 from schemas.moved import MOVED
 from schemas.objects import load_catalogue
 from schemas.released import KindChanged, read_released, released_form, with_released
+from schemas.shapes import SHAPES_FILE, Shape
 
 RULES = Rules(reviewed=read_reviewed())
 
@@ -37,6 +38,10 @@ def test_the_files_are_what_the_pinned_package_gives(generated: dict[str, bytes]
     different = list(generate.differing(generated, generate.FOLDER))
 
     assert different == [], "run `make schemas` and review the difference"
+
+
+def test_the_shapes_are_what_the_pinned_package_gives() -> None:
+    assert shapes_json() == SHAPES_FILE.read_bytes(), "run `make schemas`"
 
 
 def test_writing_then_comparing_finds_no_difference_and_removes_what_is_left_over(
