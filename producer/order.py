@@ -50,6 +50,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         event_ids: the events of its second that were seen; empty after a snapshot.
         inbox: `partition:offset` of the inbox record it came from.
         record_offset: where it stands in its object topic's partition; -1 if unknown.
+        parent: of an owned child: the name of the object that shows it; else empty.
     """
 
     event_at: int
@@ -58,6 +59,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     event_ids: tuple[str, ...]
     inbox: str
     record_offset: int
+    parent: str = ""
 
     @property
     def second(self) -> int:
@@ -127,7 +129,7 @@ def dropped_at_sight(entry: Entry | None, observation: Observation) -> DropReaso
     if entry is None:
         return None
     if observation.kind is not Kind.EVENT:
-        late = _snapshot_event_at(observation.second) <= entry.event_at
+        late = snapshot_event_at(observation.second) <= entry.event_at
         return DropReason.STALE if late else None
     if observation.second > entry.second:
         return None
@@ -193,7 +195,8 @@ def next_event_at(entry: Entry | None, second: int) -> int:
     return entry.event_at + 1
 
 
-def _snapshot_event_at(second: int) -> int:
+def snapshot_event_at(second: int) -> int:
+    """The `_event_at` of what Stripe showed in `second`: events of that second are later."""
     return second * MICROS_PER_SECOND - 1
 
 
@@ -228,7 +231,7 @@ def _decide_snapshot(
     entry: Entry | None, observation: Observation, body_hash: bytes
 ) -> Publish | Drop:
     publish = Publish(
-        event_at=_snapshot_event_at(observation.second),
+        event_at=snapshot_event_at(observation.second),
         operation=observation.operation,
         event_ids=(),
     )

@@ -64,6 +64,14 @@ class HalfCodec:
         """
         return self._single.encode({name: record.get(name) for name in self.field_names})
 
+    def decode_one(self, half: bytes) -> dict[str, Any]:
+        """The columns of one half.
+
+        Raises:
+            BadRecord: it is no half of this type.
+        """
+        return self._single.decode(half)
+
 
 class ChangeCodec:
     """Encodes the other half, which is the same for every object type."""
@@ -108,7 +116,7 @@ def hash_of(half: bytes) -> bytes:
 
 def headers_of(entry: Entry) -> list[tuple[str, bytes]]:
     """The headers of a published record: all that the memory needs to know of it."""
-    return [
+    found = [
         (_EVENT_AT, b"%d" % entry.event_at),
         # The member is its text; asking for `value` costs more than the rest of the line.
         (_OPERATION, entry.operation.encode()),
@@ -116,6 +124,9 @@ def headers_of(entry: Entry) -> list[tuple[str, bytes]]:
         (_EVENTS, ",".join(entry.event_ids).encode()),
         (_INBOX, entry.inbox.encode()),
     ]
+    if entry.parent:
+        found.append((_PARENT, entry.parent.encode()))
+    return found
 
 
 def entry_of_headers(
@@ -130,7 +141,7 @@ def entry_of_headers(
         name: value.decode() if isinstance(value, bytes) else value or ""
         for name, value in headers or ()
     }
-    missing = [name for name in ChangeHeader if name.value not in found]
+    missing = [name for name in _REQUIRED if name not in found]
     if missing:
         raise ValueError(f"the record lacks the headers {', '.join(missing)}")
     events = found[_EVENTS]
@@ -141,6 +152,7 @@ def entry_of_headers(
         event_ids=tuple(events.split(",")) if events else (),
         inbox=found[_INBOX],
         record_offset=record_offset,
+        parent=found.get(_PARENT, ""),
     )
 
 
@@ -154,3 +166,5 @@ _OPERATION: Final = ChangeHeader.OPERATION.value
 _HASH: Final = ChangeHeader.HASH.value
 _EVENTS: Final = ChangeHeader.EVENTS.value
 _INBOX: Final = ChangeHeader.INBOX.value
+_PARENT: Final = ChangeHeader.PARENT.value
+_REQUIRED: Final = tuple(header.value for header in ChangeHeader if header.value != _PARENT)
