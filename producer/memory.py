@@ -19,7 +19,7 @@ from schemas.meta import Operation
 
 _OPERATIONS: Final = {operation.value: operation for operation in Operation}
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Raised when the tables or the meaning of a column change; files of another format are remade."""
 
 
@@ -56,7 +56,14 @@ class PartitionMemory:
 
     def entries(self, names: Iterable[str]) -> dict[str, Entry]:
         """The entries of those objects that have one, by object name as `entry_name` gives it."""
-        rows = self._connection.execute(_SELECT, (orjson.dumps(list(names)).decode(),))
+        return self._selected(_OF_NAMES, names)
+
+    def children(self, parents: Iterable[str]) -> dict[str, Entry]:
+        """The entries of all owned children of these objects that are not deleted, by name."""
+        return self._selected(_OF_PARENTS, parents)
+
+    def _selected(self, statement: str, names: Iterable[str]) -> dict[str, Entry]:
+        rows = self._connection.execute(statement, (orjson.dumps(list(names)).decode(),))
         return {
             name: Entry(
                 event_at=event_at,
@@ -65,8 +72,11 @@ class PartitionMemory:
                 event_ids=tuple(event_ids.split(",")) if event_ids else (),
                 inbox=inbox,
                 record_offset=record_offset,
+                parent=parent,
             )
-            for name, event_at, operation, body_hash, event_ids, inbox, record_offset in rows
+            for name, event_at, operation, body_hash, event_ids, inbox, record_offset, parent in (
+                rows
+            )
         }
 
     def progress(self) -> dict[str, Progress]:
@@ -98,6 +108,7 @@ class PartitionMemory:
                         ",".join(entry.event_ids),
                         entry.inbox,
                         record_offset,
+                        entry.parent,
                     )
                     for name, entry, record_offset in entries
                 ],
@@ -129,14 +140,17 @@ class PartitionMemory:
             # transactions at worst, never the file's consistency.
             connection.execute("pragma journal_mode = wal")
             connection.execute("pragma synchronous = normal")
-            connection.executescript(_TABLES)
+            connection.execute(_IDENTITY)
             found = dict(connection.execute("select name, value from identity"))
             wanted = {"format": str(FORMAT), "cluster_id": cluster_id}
             if found != wanted:
-                with connection:
-                    for table in ("entry", "progress", "identity"):
-                        connection.execute(f"delete from {table}")  # noqa: S608 - our own names
-                    connection.executemany("insert into identity values (?, ?)", wanted.items())
+                # Their columns may be another format's, so that emptying them is not enough.
+                connection.executescript(_REMOVED)
+            connection.executescript(_TABLES)
+            with connection:
+                connection.executemany(
+                    "insert or replace into identity values (?, ?)", wanted.items()
+                )
         except BaseException:
             connection.close()
             raise
@@ -154,8 +168,16 @@ def _remove(path: Path) -> None:
             path.with_name(path.name + suffix).unlink()
 
 
+_IDENTITY: Final = """
+create table if not exists identity (name text primary key, value text not null)
+"""
+
+_REMOVED: Final = """
+drop table if exists entry;
+drop table if exists progress;
+"""
+
 _TABLES: Final = """
-create table if not exists identity (name text primary key, value text not null);
 create table if not exists entry (
     name text primary key,
     event_at integer not null,
@@ -163,8 +185,11 @@ create table if not exists entry (
     body_hash blob not null,
     event_ids text not null,
     inbox text not null,
-    record_offset integer not null
+    record_offset integer not null,
+    parent text not null
 ) without rowid;
+create index if not exists child on entry (parent)
+    where parent <> '' and operation <> 'deleted';
 create table if not exists progress (
     topic text primary key,
     topic_id text not null,
@@ -172,13 +197,19 @@ create table if not exists progress (
 );
 """
 
-_SELECT: Final = """
-select name, event_at, operation, body_hash, event_ids, inbox, record_offset
+_OF_NAMES: Final = """
+select name, event_at, operation, body_hash, event_ids, inbox, record_offset, parent
 from entry where name in (select value from json_each(?))
+"""
+
+_OF_PARENTS: Final = """
+select name, event_at, operation, body_hash, event_ids, inbox, record_offset, parent
+from entry
+where parent in (select value from json_each(?)) and parent <> '' and operation <> 'deleted'
 """
 
 _UPSERT: Final = """
 insert or replace into entry
-    (name, event_at, operation, body_hash, event_ids, inbox, record_offset)
-values (?, ?, ?, ?, ?, ?, ?)
+    (name, event_at, operation, body_hash, event_ids, inbox, record_offset, parent)
+values (?, ?, ?, ?, ?, ?, ?, ?)
 """

@@ -50,3 +50,5 @@ class ChangeHeader(StrEnum):
     """Ids of the events of that second, comma separated."""
     INBOX = "stripeline.inbox"
     """`partition:offset` of the inbox record that it came from."""
+    PARENT = "stripeline.parent"
+    """`table:key` of the object that shows this one; only where no other way shows it."""

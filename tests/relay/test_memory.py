@@ -1,7 +1,9 @@
 """The memory's file: what is remembered, and when it is as good as none."""
 
+import sqlite3
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from producer.memory import PartitionMemory, Progress, entry_name
@@ -69,3 +71,52 @@ def test_a_record_without_our_headers_is_refused() -> None:
             [header for header in headers_of(ENTRY) if header[0] != "stripeline.hash"],
             record_offset=7,
         )
+
+
+def child(
+    name: str, parent: str, operation: Operation = Operation.UPDATED
+) -> tuple[str, Entry, int]:
+    entry = msgspec.structs.replace(
+        ENTRY, operation=operation, event_ids=(), parent=parent, record_offset=3
+    )
+    return name, entry, 3
+
+
+def test_the_children_of_an_object_are_those_that_live(tmp_path: Path) -> None:
+    memory = opened(tmp_path / "partition-0.sqlite")
+    told = [
+        child("item:1", "subscription:A"),
+        child("item:2", "subscription:A", Operation.DELETED),
+        child("item:3", "subscription:B"),
+        child("item:4", "subscription:C"),
+    ]
+    memory.remember([*told, ("subscription:A", ENTRY, 1)], {})
+    found = memory.children(["subscription:A", "subscription:C", "subscription:Z"])
+    assert found == {name: entry for name, entry, _ in told if name in ("item:1", "item:4")}
+    memory.close()
+
+
+def test_the_headers_of_a_child_name_its_parent() -> None:
+    _, entry, offset = child("item:1", "subscription:acct_1/sub_1")
+    headers: list[tuple[str, bytes | str | None]] = list(headers_of(entry))
+    assert entry_of_headers(headers, record_offset=offset) == entry
+
+
+def test_a_file_of_an_older_format_is_made_anew(tmp_path: Path) -> None:
+    path = tmp_path / "partition-0.sqlite"
+    with sqlite3.connect(path) as connection:
+        connection.executescript(
+            """
+            create table identity (name text primary key, value text not null);
+            insert into identity values ('format', '1'), ('cluster_id', 'c1');
+            create table entry (name text primary key, event_at integer) without rowid;
+            create table progress (topic text primary key, next_offset integer);
+            insert into entry values ('coupon:X', 1);
+            """
+        )
+    connection.close()
+    memory = opened(path)
+    assert (memory.count(), memory.progress()) == (0, {})
+    memory.remember([("coupon:X", ENTRY, 7)], PROGRESS)
+    assert memory.entries(["coupon:X"]) == {"coupon:X": ENTRY}
+    memory.close()
