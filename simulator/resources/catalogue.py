@@ -1,18 +1,23 @@
 """Every resource and every endpoint that the simulator has."""
 
 from simulator.resource import Resource
+from simulator.resources.account_routes import account_routes
+from simulator.resources.accounts import ACCOUNT
 from simulator.resources.balance_transactions import BALANCE_TRANSACTION
+from simulator.resources.capabilities import CAPABILITY
 from simulator.resources.charges import CHARGE
 from simulator.resources.coupons import COUPON
 from simulator.resources.customers import CUSTOMER
 from simulator.resources.discounts import DISCOUNT
 from simulator.resources.events import event_routes
+from simulator.resources.external_accounts import BANK_ACCOUNT, EXTERNAL_CARD
 from simulator.resources.invoice_items import INVOICEITEM
 from simulator.resources.invoice_lines import LINE_ITEM, line_routes
 from simulator.resources.invoice_payments import INVOICE_PAYMENT
 from simulator.resources.invoices import INVOICE
 from simulator.resources.payment_intents import PAYMENT_INTENT
 from simulator.resources.payment_methods import PAYMENT_METHOD
+from simulator.resources.persons import PERSON
 from simulator.resources.products import PRICE, PRODUCT
 from simulator.resources.promotion_codes import PROMOTION_CODE
 from simulator.resources.refunds import REFUND
@@ -21,6 +26,7 @@ from simulator.resources.subscriptions import SUBSCRIPTION, discount_routes
 from simulator.routing import Route, nested_list, routes_of
 
 ENDPOINTS: tuple[Resource, ...] = (
+    ACCOUNT,
     BALANCE_TRANSACTION,
     CHARGE,
     COUPON,
@@ -37,7 +43,8 @@ ENDPOINTS: tuple[Resource, ...] = (
     SUBSCRIPTION,
     SUBSCRIPTION_ITEM,
 )
-RESOURCES: tuple[Resource, ...] = (*ENDPOINTS, DISCOUNT, LINE_ITEM)
+UNDER_ACCOUNTS: tuple[Resource, ...] = (BANK_ACCOUNT, CAPABILITY, EXTERNAL_CARD, PERSON)
+RESOURCES: tuple[Resource, ...] = (*ENDPOINTS, *UNDER_ACCOUNTS, DISCOUNT, LINE_ITEM)
 """Also the ones that are only seen inside others."""
 
 
@@ -53,4 +60,11 @@ def all_routes() -> list[Route]:
         ),
         nested_list(REFUND, parent="charge", path="/v1/charges/{id}/refunds", field="charge"),
     ]
-    return [*routes, *nested, *line_routes(), *event_routes(), *discount_routes()]
+    return [
+        *routes,
+        *nested,
+        *line_routes(),
+        *event_routes(),
+        *account_routes(),
+        *discount_routes(),
+    ]
