@@ -1,4 +1,4 @@
-"""Writes the Avro schemas and their index from the pinned `stripe` package.
+"""Writes the Avro schemas, their index and the ways to each object from the pinned package.
 
 python -m schemas.generate            write the files
 python -m schemas.generate --check    say which files differ; exit code 1 if any does
@@ -13,6 +13,7 @@ from typing import Final
 import orjson
 
 from schemas.columns import Column, record_name, record_schema
+from schemas.endpoints import ENDPOINTS_FILE
 from schemas.generate_annotations import (
     API_VERSION,
     PACKAGE_VERSION,
@@ -20,6 +21,7 @@ from schemas.generate_annotations import (
     annotated_objects,
 )
 from schemas.generate_columns import Rules
+from schemas.generate_endpoints import generated_ways
 from schemas.generate_events import event_objects
 from schemas.generate_page import page
 from schemas.generate_reviewed import Reviewed, read_reviewed
@@ -56,6 +58,12 @@ def generated_files() -> dict[str, bytes]:
     files["index.json"] = _json(index)
     files["README.md"] = page(columns, keys, events, reviewed.not_stored).encode()
     return files
+
+
+def generated_endpoints() -> bytes:
+    """The content of `schemas/endpoints.json`."""
+    annotated = {found.name: found for found in annotated_objects()}
+    return generated_ways(annotated, columns_by_type(annotated, read_reviewed(), read_released()))
 
 
 def columns_by_type(
@@ -102,10 +110,13 @@ def main(arguments: list[str]) -> int:
     match arguments:
         case []:
             write(generated_files(), FOLDER)
+            ENDPOINTS_FILE.write_bytes(generated_endpoints())
         case ["--check"]:
-            different = list(differing(generated_files(), FOLDER))
+            different = [f"avro/{name}" for name in differing(generated_files(), FOLDER)]
+            if generated_endpoints() != ENDPOINTS_FILE.read_bytes():
+                different.append(ENDPOINTS_FILE.name)
             for name in different:
-                sys.stderr.write(f"schemas/avro/{name} differs: run `make schemas`\n")
+                sys.stderr.write(f"schemas/{name} differs: run `make schemas`\n")
             return 1 if different else 0
         case ["--release"]:
             release()
