@@ -93,7 +93,9 @@ class Refusal(StrEnum):
     SIGNATURE_FUTURE = "signature_future"
     NOT_JSON = "not_json"
     NOT_AN_EVENT = "not_an_event"
-    THIN_EVENT = "thin_event"
+    NOT_AN_ENVELOPE = "not_an_envelope"
+    KEY_WRONG = "key_wrong"
+    ORIGIN = "origin"
     OTHER_MODE = "other_mode"
     NOT_READY = "not_ready"
     QUEUE_FULL = "queue_full"
@@ -148,6 +150,13 @@ class PartitionsMoved(Interrupted):
 
 class ForeignRecord(StripelineError):
     """An object topic holds a record that no relay wrote; the relay must be its only writer."""
+
+    def __init__(self, *, topic: str, offset: int) -> None:
+        super().__init__(
+            f"The topic {topic} holds a record at offset {offset} that no relay wrote. Only "
+            "relays may write to object topics: take away whatever else has write access, and "
+            "delete the topic so that it is made anew."
+        )
 
 
 class SchemaNotRegistered(StripelineError):

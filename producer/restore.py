@@ -65,11 +65,7 @@ class Restorer:
             entry = entry_of_headers(record.headers, record_offset=record.offset)
             key = record.key.decode()
         except ValueError as error:
-            raise ForeignRecord(
-                f"The topic {record.topic} holds a record at offset {record.offset} that no "
-                "relay wrote. Only relays may write to object topics: take away whatever else "
-                "has write access, and delete the topic so that it is made anew."
-            ) from error
+            raise ForeignRecord(topic=record.topic, offset=record.offset) from error
         return entry_name(self._names.table_of(record.topic), key), entry, record.offset
 
 

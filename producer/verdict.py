@@ -1,0 +1,68 @@
+"""What a reconcile makes of one object: what was published last against what Stripe shows.
+
+Pure: values go in, a verdict comes out.
+"""
+
+from enum import StrEnum
+
+from producer.fingerprint import Fingerprints
+from producer.known_objects import Known
+from producer.order import snapshot_event_at
+
+
+class Verdict(StrEnum):
+    """What a reconcile found about one object."""
+
+    UNCHANGED = "unchanged"
+    """It is as Stripe shows it."""
+    OVERTAKEN = "overtaken"
+    """It was published anew while the reconcile ran; what the list showed is older."""
+    REPAIRED = "repaired"
+    """Stripe shows other values: they are published."""
+    RESHAPED = "reshaped"
+    """The last event came in another API version, and what is nested looks different in it; it is
+    published once in the shape of the lists, and is no drift."""
+    CREATED = "created"
+    """Stripe shows it, and it was missing here, or deleted here."""
+    DELETED = "deleted"
+    """Stripe was asked for it by its id, and it does not exist."""
+    REFUSED = "refused"
+    """Stripe would not show it, or what it showed cannot be read."""
+
+
+DRIFT = (Verdict.REPAIRED, Verdict.CREATED, Verdict.DELETED)
+"""What should not have been: a change that was missed."""
+
+
+def before_comparing(known: Known | None, *, observed_second: int, gone: bool) -> Verdict | None:
+    """What can be said without looking at the object's columns; none if they decide.
+
+    Args:
+        known: what was published last, of all that was published by now.
+        observed_second: Stripe's second in which the object was shown, or asked for.
+        gone: whether Stripe said that it does not exist.
+    """
+    if known is None:
+        return Verdict.UNCHANGED if gone else Verdict.CREATED
+    if known.event_at >= snapshot_event_at(observed_second):
+        return Verdict.OVERTAKEN
+    if gone:
+        return Verdict.DELETED if known.alive else Verdict.UNCHANGED
+    return None if known.alive else Verdict.CREATED
+
+
+def by_columns(
+    drift: tuple[str, ...], *, fingerprints: Fingerprints, other_version: bool
+) -> Verdict:
+    """What the columns say.
+
+    Args:
+        drift: names of the columns that differ.
+        fingerprints: of the object's type.
+        other_version: whether the last record's event came in another API version than lists do.
+    """
+    if not drift:
+        return Verdict.UNCHANGED
+    if other_version and fingerprints.nested_only(drift):
+        return Verdict.RESHAPED
+    return Verdict.REPAIRED
