@@ -94,6 +94,14 @@ class Ways:
         found = (child.field for child in self.children if child.owned and child.expanded_only)
         return tuple(dict.fromkeys(found))
 
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Every address that shows some of it, or of its children; without parameters."""
+        lists = (found.path for found in self.lists)
+        inside = (child.path for child in self.children if child.path)
+        found = (path.partition("?")[0] for path in (*lists, *self.retrieve, *inside))
+        return tuple(dict.fromkeys(found))
+
 
 @cache
 def load_ways() -> Mapping[str, Ways]:
