@@ -9,6 +9,10 @@ from schemas import meta
 from schemas.places import Place
 
 JSON_NAME: Final = "io.debezium.data.Json"
+PARENT_ID: Final = "parent_id"
+"""The column of an owned child whose body does not say whose child it is."""
+PARENT_SOURCE: Final = "_parent"
+"""In the place of the Stripe field that it has not."""
 MICRO_TIMESTAMP_NAME: Final = "io.debezium.time.MicroTimestamp"
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, assert_never
 
-from schemas.columns import Column, ColumnKind
+from schemas.columns import PARENT_ID, PARENT_SOURCE, Column, ColumnKind
 from schemas.generate_annotations import AnnotatedField, AnnotatedObject
 from schemas.generate_reviewed import Reviewed
 from schemas.moved import MOVED
@@ -51,6 +51,13 @@ class Rules:
             if field.name != "id":
                 yield from self._columns(annotated.name, field)
         yield from moved_columns(annotated.name)
+        if annotated.name in self.reviewed.without_parent:
+            yield Column(
+                name=PARENT_ID,
+                source=PARENT_SOURCE,
+                kind=ColumnKind.REFERENCE,
+                doc="The id of the object whose list it stands in.",
+            )
 
     def _id_column(self, annotated: AnnotatedObject) -> Column:
         key = self.reviewed.natural_keys.get(annotated.name)

@@ -17,6 +17,7 @@ class Reviewed:
         references: text fields that are another object's id, in every type.
         references_of_one_type: the same, as `type.field`.
         natural_keys: the fields that tell an object from others of its type, where no id does.
+        without_parent: owned children whose body does not say whose they are.
         not_stored: types without a schema, and why.
     """
 
@@ -25,6 +26,7 @@ class Reviewed:
     references: frozenset[str]
     references_of_one_type: frozenset[str]
     natural_keys: Mapping[str, tuple[str, ...]]
+    without_parent: frozenset[str]
     not_stored: Mapping[str, str]
 
 
@@ -45,5 +47,6 @@ def read_reviewed() -> Reviewed:
                 "keys of objects without an id that tells them apart"
             ].items()
         },
+        without_parent=frozenset(lists["children that do not say whose they are"]),
         not_stored=lists["types without a schema"],
     )
