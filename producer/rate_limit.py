@@ -31,11 +31,6 @@ class AllowedRates:
     account_per_second: float
     endpoint_per_second: float = ENDPOINT_PER_SECOND
 
-    @classmethod
-    def of_mode(cls, *, livemode: bool) -> "AllowedRates":
-        """What Stripe allows by default in live mode and in test mode."""
-        return cls(account_per_second=LIVE_PER_SECOND if livemode else TEST_PER_SECOND)
-
 
 class Permit:
     """Leave for one request; it goes back to the limiter if Stripe answers 429."""

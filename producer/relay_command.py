@@ -11,6 +11,7 @@ from producer.kafka_topics import Topics
 from producer.looking_back import LookingBack
 from producer.preparing import Preparer
 from producer.publishing import Publisher
+from producer.rate_limit import RateLimiter
 from producer.refetch import Refetcher
 from producer.relay import Relay
 from producer.relay_meters import RelayMeters
@@ -98,7 +99,12 @@ def _refetcher(settings: RelaySettings, clock: Clock) -> Refetcher | None:
     if not key:
         return None
     return Refetcher(
-        api=StripeApi(key=key, base=settings.stripe_api_base, clock=clock),
+        api=StripeApi(
+            key=key,
+            base=settings.stripe_api_base,
+            clock=clock,
+            limiter=RateLimiter(clock=clock, allowed=settings.allowed_rates()),
+        ),
         clock=clock,
         per_second_max=settings.relay_refetches_per_second_max,
     )

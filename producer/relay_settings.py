@@ -52,9 +52,3 @@ class RelaySettings(ProducerSettings):
         gt=0,
         le=100,
     )
-    stripe_api_base: str = Field(
-        default="",
-        description="Address of Stripe's API; empty for Stripe's own. For a simulated Stripe.",
-        examples=["http://localhost:12111"],
-        pattern="^(https?://.*)?$",
-    )

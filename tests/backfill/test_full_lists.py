@@ -1,0 +1,106 @@
+"""An object's embedded lists are read to their end, and nothing else of it changes."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from producer.errors import StripeRefused
+from producer.full_lists import completed, is_truncated
+from producer.stripe_api import Page
+
+
+class Lists:
+    """Lists by their address, read page by page."""
+
+    def __init__(self, lists: Mapping[str, list[dict[str, Any]]], *, page_size: int = 100) -> None:
+        self._lists = lists
+        self._page_size = page_size
+        self.asked: list[tuple[str, dict[str, str]]] = []
+
+    def read_page(self, address: str, parameters: Mapping[str, str]) -> Page:
+        self.asked.append((address, dict(parameters)))
+        elements = self._lists[address]
+        ids = [element["id"] for element in elements]
+        after = parameters.get("starting_after")
+        start = ids.index(after) + 1 if after else 0
+        shown = elements[start : start + self._page_size]
+        return Page(
+            items=tuple(json.dumps(element).encode() for element in shown),
+            last_id=shown[-1]["id"] if shown else "",
+            has_more=start + self._page_size < len(elements),
+            observed_second=1,
+        )
+
+
+def numbered(count: int) -> list[dict[str, Any]]:
+    return [{"id": f"il_{number}"} for number in range(count)]
+
+
+def envelope(elements: list[dict[str, Any]], *, has_more: bool, url: Any = "/v1/l") -> Any:
+    return {"object": "list", "data": elements, "has_more": has_more, "url": url}
+
+
+def test_an_object_whose_lists_are_whole_stays_as_it_is_byte_for_byte() -> None:
+    body = b'{"id" :"in_1", "lines": {"object":"list","data":[{"id":"il_1"}], "has_more" : false}}'
+
+    assert completed(body, Lists({}).read_page) is body
+
+
+def test_a_text_that_speaks_of_a_list_is_no_list() -> None:
+    body = json.dumps({"id": "cus_1", "description": '"has_more": true'}).encode()
+
+    assert not is_truncated(body)
+
+
+@pytest.mark.parametrize("count", [11, 100, 250])
+def test_a_truncated_list_is_read_to_its_end(count: int) -> None:
+    body = {"id": "in_1", "lines": envelope(numbered(10), has_more=True), "total": 12.50}
+    lists = Lists({"/v1/l": numbered(count)})
+
+    whole = json.loads(completed(json.dumps(body, indent=2).encode(), lists.read_page))
+
+    assert whole == {
+        "id": "in_1",
+        "lines": envelope(numbered(count), has_more=False),
+        "total": 12.5,
+    }
+    assert not is_truncated(json.dumps(whole).encode())
+    assert all(parameters["limit"] == "100" for _, parameters in lists.asked)
+
+
+def test_what_lies_beside_a_truncated_list_stays_as_stripe_sent_it() -> None:
+    body = (
+        b'{"odd": 1.2300, "big": 123456789012345678901234567890, "text": "\\u00e9",'
+        b' "lines": {"object": "list", "has_more": true, "data": [], "url": "/v1/l"}}'
+    )
+
+    whole = completed(body, Lists({"/v1/l": numbered(1)}).read_page)
+
+    for kept in (b"1.2300", b"123456789012345678901234567890", b'"\\u00e9"'):
+        assert kept in whole
+
+
+def test_lists_deep_inside_and_inside_the_elements_of_lists_are_read_too() -> None:
+    upfront = envelope(numbered(1), has_more=True, url="/v1/outer")
+    body = {"id": "qt_1", "computed": [{"upfront": {"line_items": upfront}}]}
+    outer = [{"id": "il_1", "taxes": envelope([], has_more=True, url="/v1/inner")}]
+
+    whole = json.loads(
+        completed(
+            json.dumps(body).encode(),
+            Lists({"/v1/outer": outer, "/v1/inner": numbered(3)}).read_page,
+        )
+    )
+
+    found = whole["computed"][0]["upfront"]["line_items"]
+    assert found["data"][0]["taxes"]["data"] == numbered(3)
+
+
+@pytest.mark.parametrize("url", [None, "", "https://elsewhere.example/v1/l", "@elsewhere.example"])
+def test_a_list_without_an_address_of_stripes_api_is_refused(url: Any) -> None:
+    body = json.dumps({"id": "in_1", "lines": envelope([], has_more=True, url=url)}).encode()
+
+    with pytest.raises(StripeRefused):
+        completed(body, Lists({}).read_page)
