@@ -8,7 +8,7 @@ from producer.errors import NotReadable, RequestRefused, Unreadable
 from producer.normalise import Normaliser, NotAnObject
 from producer.observation import Observation
 from producer.reading import InboxRecord, ObservationReader
-from producer.routing import EVENT_OBJECT, Router
+from producer.routing import EVENT_OBJECT, THIN_EVENT_OBJECT, Router
 from runtime.clock import MICROS_PER_SECOND, Clock
 from schemas import meta
 from schemas.inbox import Envelope, Evidence, Kind, Source
@@ -57,6 +57,11 @@ def _inbox_record(body: bytes, *, catalogue: Catalogue, clock: Clock) -> InboxRe
         raise NotReadable(f"This is not JSON. {_EXPECTED}") from error
     if not isinstance(parsed, dict) or not isinstance(parsed.get("object"), str):
         raise NotReadable(f"This has no field `object`. {_EXPECTED}")
+    if parsed["object"] == THIN_EVENT_OBJECT:
+        raise NotReadable(
+            "This is a thin event: it names its object and does not hold it; the relay fetches "
+            f"the object from Stripe. {_EXPECTED}"
+        )
     received_at = clock.utc_micros()
     if parsed["object"] == EVENT_OBJECT:
         try:

@@ -1,13 +1,13 @@
 """The webhook: one HTTP request in, one inbox record out, and the answer when it is durable."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Protocol
 
+from producer.entrances import Entrance, Head, asked_by_event_grid, head_of
 from producer.errors import InboxFull, NotAcknowledged, Refusal, RequestRefused
 from producer.routing import Router
-from producer.signature import SignatureCheck
-from producer.webhook_answers import REFUSED, STORED, Answer
+from producer.webhook_answers import REFUSED, STORED, Answer, allowed
 from runtime.clock import Clock
 from runtime.metrics import (
     WEBHOOK_ACKNOWLEDGED,
@@ -16,9 +16,8 @@ from runtime.metrics import (
     WEBHOOK_SECONDS,
     Meters,
 )
-from schemas.inbox import Envelope, Kind, Source
+from schemas.inbox import Envelope, Source
 
-PATH = "/webhooks/stripe"
 BODY_BYTES_MAX = 2 * 1_048_576
 BODY_SECONDS_MAX = 10.0
 
@@ -39,7 +38,7 @@ class DurableInbox(Protocol):
 
 
 class Webhook:
-    """An ASGI application with one address, `POST /webhooks/stripe`.
+    """An ASGI application with an address for each way in which events are sent.
 
     A request is answered 200 when the inbox holds its bytes, or when the event is of the mode
     that is not stored; 4xx when it is not Stripe's or not an event; 503 when Kafka did not
@@ -50,7 +49,7 @@ class Webhook:
         self,
         *,
         inbox: DurableInbox,
-        signature: SignatureCheck,
+        entrances: Mapping[str, Entrance],
         router: Router,
         livemode: bool | None,
         clock: Clock,
@@ -60,11 +59,12 @@ class Webhook:
         """Closed until `open` is called.
 
         Args:
+            entrances: path -> who may come in there, and how.
             livemode: the mode whose events are stored; none stores both.
             body_seconds_max: how long a sender may take for a body.
         """
         self._inbox = inbox
-        self._signature = signature
+        self._entrances = entrances
         self._router = router
         self._livemode = livemode
         self._clock = clock
@@ -81,7 +81,11 @@ class Webhook:
         assert scope["type"] == "http"
         self._meters.add(WEBHOOK_RECEIVED)
         try:
-            seconds = await self._store(scope, receive)
+            entrance, head = self._entered(scope), head_of(scope["headers"])
+            if scope["method"] == "OPTIONS" and entrance.may_ask:
+                await _answer(send, allowed(asked_by_event_grid(head)))
+                return
+            seconds = await self._store(scope["method"], entrance, head, receive)
         except RequestRefused as refused:
             self._meters.add(WEBHOOK_REFUSED, reason=refused.reason.value)
             await _answer(send, REFUSED[refused.reason])
@@ -90,25 +94,31 @@ class Webhook:
         self._meters.observe(WEBHOOK_SECONDS, seconds)
         await _answer(send, STORED)
 
-    async def _store(self, scope: Scope, receive: Receive) -> float:
+    def _entered(self, scope: Scope) -> Entrance:
+        entrance = self._entrances.get(scope["path"])
+        if entrance is None:
+            raise RequestRefused(Refusal.NOT_FOUND)
+        return entrance
+
+    async def _store(self, method: str, entrance: Entrance, head: Head, receive: Receive) -> float:
         """Seconds from the last byte until the event was durable."""
-        signature = _checked_head(scope)
+        _check_head(method, entrance, head)
         if not self._opened:
             raise RequestRefused(Refusal.NOT_READY)
         body = await _body(receive, seconds_max=self._body_seconds_max)
         came = self._clock.monotonic_seconds()
-        self._signature.verify(body, signature)
-        route = self._router.route(body)
+        event = entrance.event(body, head)
+        route = self._router.route(event)
         if self._livemode is not None and route.livemode is (not self._livemode):
             raise RequestRefused(Refusal.OTHER_MODE)
         envelope = Envelope(
-            kind=Kind.EVENT,
+            kind=route.kind,
             source=Source.WEBHOOK,
             received_at=self._clock.utc_micros(),
             account_id=route.account_id,
         )
         try:
-            await self._inbox.put(key=route.key, value=body, headers=envelope.headers())
+            await self._inbox.put(key=route.key, value=event, headers=envelope.headers())
         except InboxFull:
             raise RequestRefused(Refusal.QUEUE_FULL) from None
         except NotAcknowledged:
@@ -116,30 +126,15 @@ class Webhook:
         return self._clock.monotonic_seconds() - came
 
 
-def _checked_head(scope: Scope) -> str:
-    """The value of `Stripe-Signature`, of a request whose body is worth reading."""
-    if scope["path"] != PATH:
-        raise RequestRefused(Refusal.NOT_FOUND)
-    if scope["method"] != "POST":
+def _check_head(method: str, entrance: Entrance, head: Head) -> None:
+    """Return when the request's body is worth reading."""
+    if method != "POST":
         raise RequestRefused(Refusal.METHOD)
-    signature, content_type, bytes_announced = _headers(scope["headers"])
-    if content_type.partition(b";")[0].strip().lower() != b"application/json":
+    if head.content_type not in entrance.content_types:
         raise RequestRefused(Refusal.CONTENT_TYPE)
-    if bytes_announced > BODY_BYTES_MAX:
+    entrance.admit(head)
+    if head.bytes_announced > BODY_BYTES_MAX:
         raise RequestRefused(Refusal.TOO_LARGE)
-    return signature
-
-
-def _headers(headers: Iterable[tuple[bytes, bytes]]) -> tuple[str, bytes, int]:
-    signature, content_type, bytes_announced = "", b"", 0
-    for name, value in headers:
-        if name == b"stripe-signature":
-            signature = value.decode("latin-1")
-        elif name == b"content-type":
-            content_type = value
-        elif name == b"content-length":
-            bytes_announced = int(value)
-    return signature, content_type, bytes_announced
 
 
 async def _answer(send: Send, answer: Answer) -> None:

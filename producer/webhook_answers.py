@@ -50,10 +50,30 @@ STORED = Answer(
     body={"type": "http.response.body", "body": b""},
 )
 
+
+def allowed(origin: bytes) -> Answer:
+    """The answer to the handshake of CloudEvents: this sender may send here."""
+    return Answer(
+        start={
+            "type": "http.response.start",
+            "status": int(HTTPStatus.OK),
+            "headers": [
+                (b"content-length", b"0"),
+                (b"allow", b"POST, OPTIONS"),
+                (b"webhook-allowed-origin", origin),
+                (b"webhook-allowed-rate", b"*"),
+            ],
+        },
+        body={"type": "http.response.body", "body": b""},
+    )
+
+
 REFUSED: Mapping[Refusal, Answer] = MappingProxyType(
     {
         Refusal.NOT_FOUND: _answer(
-            HTTPStatus.NOT_FOUND, "the webhook is at /webhooks/stripe", headers=_CLOSE
+            HTTPStatus.NOT_FOUND,
+            "the webhook is at /webhooks/stripe; an event bus's address needs its key to be set",
+            headers=_CLOSE,
         ),
         Refusal.METHOD: _answer(
             HTTPStatus.METHOD_NOT_ALLOWED,
@@ -91,9 +111,17 @@ REFUSED: Mapping[Refusal, Answer] = MappingProxyType(
         ),
         Refusal.NOT_JSON: _answer(HTTPStatus.BAD_REQUEST, "the body is not JSON"),
         Refusal.NOT_AN_EVENT: _answer(HTTPStatus.BAD_REQUEST, "the body is not a Stripe event"),
-        Refusal.THIN_EVENT: _answer(
-            HTTPStatus.BAD_REQUEST,
-            "not stored: this is a thin event; choose the snapshot payload for this endpoint",
+        Refusal.NOT_AN_ENVELOPE: _answer(
+            HTTPStatus.BAD_REQUEST, "the body is not an event bus's envelope of a Stripe event"
+        ),
+        # Event buses try again after a 401, so that nothing is lost while the key is corrected.
+        Refusal.KEY_WRONG: _answer(
+            HTTPStatus.UNAUTHORIZED,
+            "the Authorization header is not `Bearer` and the key of this address",
+            headers=((b"www-authenticate", b"Bearer"), *_CLOSE),
+        ),
+        Refusal.ORIGIN: _answer(
+            HTTPStatus.FORBIDDEN, "only Azure Event Grid may ask for this", headers=_CLOSE
         ),
         Refusal.OTHER_MODE: _answer(
             HTTPStatus.OK, "not stored: the event is not of STRIPE_API_KEY's mode"

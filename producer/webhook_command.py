@@ -2,6 +2,18 @@
 
 import uvloop
 
+from producer.entrances import (
+    CLOUD_EVENT_JSON,
+    EVENT_GRID_PATH,
+    EVENTBRIDGE_PATH,
+    JSON,
+    PATH,
+    THIN_PATH,
+    Entrance,
+    KeyedEntrance,
+    SignedEntrance,
+)
+from producer.envelopes import from_event_grid, from_eventbridge
 from producer.kafka_inbox import Inbox
 from producer.kafka_topics import Topics
 from producer.routing import Router
@@ -11,7 +23,7 @@ from producer.topics import TopicLayout
 from producer.webhook import Webhook
 from producer.webhook_service import WebhookService, listen
 from runtime import logs
-from runtime.clock import SystemClock
+from runtime.clock import Clock, SystemClock
 from runtime.health import Health, HealthServer
 from runtime.metrics import Meters
 from runtime.settings import load
@@ -64,7 +76,7 @@ def _service(
     return WebhookService(
         webhook=Webhook(
             inbox=inbox,
-            signature=SignatureCheck(secrets=settings.secrets, clock=clock),
+            entrances=_entrances(settings, clock),
             router=Router(catalogue=load_catalogue()),
             livemode=settings.livemode,
             clock=clock,
@@ -84,3 +96,26 @@ def _service(
         stop=stop,
         answer_seconds_max=settings.webhook_acknowledge_seconds_max,
     )
+
+
+def _entrances(settings: WebhookSettings, clock: Clock) -> dict[str, Entrance]:
+    """The addresses; an event bus's only where its key is set."""
+    found: dict[str, Entrance] = {
+        PATH: SignedEntrance(SignatureCheck(secrets=settings.secrets, clock=clock)),
+        THIN_PATH: SignedEntrance(SignatureCheck(secrets=settings.thin_secrets, clock=clock)),
+    }
+    if key := settings.webhook_eventbridge_key.get_secret_value():
+        found[EVENTBRIDGE_PATH] = KeyedEntrance(
+            key=key,
+            unwrap=from_eventbridge,
+            content_types=frozenset({JSON}),
+            may_ask=False,
+        )
+    if key := settings.webhook_event_grid_key.get_secret_value():
+        found[EVENT_GRID_PATH] = KeyedEntrance(
+            key=key,
+            unwrap=from_event_grid,
+            content_types=frozenset({JSON, CLOUD_EVENT_JSON}),
+            may_ask=True,
+        )
+    return found

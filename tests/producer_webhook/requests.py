@@ -33,6 +33,19 @@ def about(body: dict[str, Any], event_id: str = "evt_1", **changes: Any) -> dict
     return event(event_id, data={"object": body}, **changes)
 
 
+def thin_event(event_id: str = "evt_thin", **changes: Any) -> dict[str, Any]:
+    """The thin event of a customer's change; `changes` replace fields of it."""
+    return {
+        "id": event_id,
+        "object": "v2.core.event",
+        "type": "v1.customer.updated",
+        "created": "2026-11-22T10:00:00.123Z",
+        "livemode": False,
+        "related_object": {"id": "cus_1", "type": "customer", "url": "/v1/customers/cus_1"},
+        **changes,
+    }
+
+
 def encoded(event: dict[str, Any]) -> bytes:
     """As Stripe writes it: indented by two."""
     return json.dumps(event, indent=2).encode()
@@ -57,15 +70,17 @@ class Sender:
             base_url=f"http://127.0.0.1:{port}", timeout=ANSWER_SECONDS_MAX
         )
 
-    def post(self, body: bytes, headers: dict[str, str] | None = None) -> httpx.Response:
+    def post(
+        self, body: bytes, headers: dict[str, str] | None = None, *, path: str = PATH
+    ) -> httpx.Response:
         """Post a body, signed unless other headers are given."""
         return self._client.post(
-            PATH, content=body, headers=signed(body) if headers is None else headers
+            path, content=body, headers=signed(body) if headers is None else headers
         )
 
-    def ask(self, method: str, path: str) -> httpx.Response:
+    def ask(self, method: str, path: str, headers: dict[str, str] | None = None) -> httpx.Response:
         """Any other request, without a body."""
-        return self._client.request(method, path)
+        return self._client.request(method, path, headers=headers)
 
     def status_of_bytes(self, sent: bytes) -> int:
         """The status of the answer to bytes that need not be a whole request."""

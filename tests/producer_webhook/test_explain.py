@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from runtime.errors import ExitCode
-from tests.producer_webhook.requests import about, encoded, event
+from tests.producer_webhook.requests import about, encoded, event, thin_event
 
 NO_SERVER = "127.0.0.1:1"
 
@@ -110,3 +110,10 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
     assert run.returncode == ExitCode.WRONG_USAGE
     assert b"absent.json" in run.stderr.replace(b"\n", b"")
+
+
+def test_a_thin_event_is_told_from_an_object() -> None:
+    run = _run("-", given=encoded(thin_event()))
+
+    assert run.returncode == ExitCode.WRONG_USAGE
+    assert b"thin event" in run.stderr

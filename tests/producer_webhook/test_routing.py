@@ -13,7 +13,7 @@ from producer.reading import InboxRecord, ObservationReader
 from producer.routing import Route, Router
 from schemas.inbox import Envelope, Kind, Source
 from schemas.objects import load_catalogue
-from tests.producer_webhook.requests import about, encoded, event
+from tests.producer_webhook.requests import about, encoded, event, thin_event
 
 OBJECT_NAMES = sorted(load_catalogue().names())
 FIELDS = some.dictionaries(
@@ -84,13 +84,14 @@ def test_an_event_with_any_fields_is_routed_as_the_relay_reads_it(
 @given(value=ANYTHING)
 def test_any_json_is_routed_or_refused(value: Any) -> None:
     body = json.dumps(value).encode()
-    is_event = isinstance(value, dict) and value.get("object") == "event" and value.get("id")
+    events = ("event", "v2.core.event")
+    is_event = isinstance(value, dict) and value.get("object") in events and value.get("id")
     if is_event and isinstance(value["id"], str):
         assert _route(body).key
     else:
         with pytest.raises(RequestRefused) as caught:
             _route(body)
-        assert caught.value.reason in {Refusal.NOT_AN_EVENT, Refusal.THIN_EVENT}
+        assert caught.value.reason is Refusal.NOT_AN_EVENT
 
 
 @given(body=some.binary(max_size=40))
@@ -116,3 +117,47 @@ def test_an_event_that_does_not_say_its_mode_has_none() -> None:
 def test_an_upcoming_invoice_is_kept_under_the_events_id() -> None:
     body = encoded(about({"object": "invoice"}, "evt_up", type="invoice.upcoming"))
     assert _route(body).key == "evt_up"
+
+
+def test_an_event_that_does_not_say_its_account_is_of_the_account_that_was_asked() -> None:
+    router = Router(catalogue=load_catalogue())
+    plain, odd = encoded(event()), encoded(about({"object": "balance"}))
+
+    routes = [router.route(body, account_id="acct_7") for body in (plain, odd)]
+
+    assert [route.key for route in routes] == ["acct_7/cus_1", "acct_7/balance"]
+    assert {route.account_id for route in routes} == {"acct_7"}
+
+
+def test_an_event_that_says_its_account_is_of_that_one() -> None:
+    router = Router(catalogue=load_catalogue())
+
+    route = router.route(encoded(event(account="acct_1")), account_id="acct_7")
+
+    assert (route.key, route.account_id) == ("acct_1/cus_1", "acct_1")
+
+
+@pytest.mark.parametrize(
+    ("fields", "key", "account_id"),
+    [
+        ({}, "cus_1", ""),
+        ({"context": "acct_7"}, "acct_7/cus_1", "acct_7"),
+        ({"context": "org_1/acct_7"}, "acct_7/cus_1", "acct_7"),
+        ({"account": "acct_7"}, "acct_7/cus_1", "acct_7"),
+        ({"context": "org_1"}, "cus_1", ""),
+        ({"context": None}, "cus_1", ""),
+        ({"related_object": None}, "evt_thin", ""),
+        ({"related_object": {"type": "balance", "url": "/v1/balance"}}, "balance", ""),
+        ({"related_object": {"id": "acm_1", "type": "NOT a name"}}, "evt_thin", ""),
+        # A capability's key needs its account, which a thin event does not show.
+        ({"related_object": {"id": "transfers", "type": "capability"}}, "evt_thin", ""),
+        ({"related_object": {"id": "acct_2", "type": "v2.core.account"}}, "acct_2", ""),
+    ],
+)
+def test_a_thin_event_has_its_objects_key(
+    fields: dict[str, Any], key: str, account_id: str
+) -> None:
+    route = _route(encoded(thin_event("evt_thin", **fields)))
+
+    assert (route.key, route.account_id, route.kind) == (key, account_id, Kind.THIN_EVENT)
+    assert (route.event_id, route.livemode) == ("evt_thin", False)

@@ -39,6 +39,8 @@ def _run(**settings: str) -> subprocess.CompletedProcess[str]:
         ({"STRIPE_API_KEY": "pk_live_private"}, "STRIPE_API_KEY", "sk_test_"),
         ({"WEBHOOK_PORT": "70000"}, "WEBHOOK_PORT", "WEBHOOK_PORT=8080"),
         ({"WEBHOOK_QUEUE_EVENTS_MAX": "0"}, "WEBHOOK_QUEUE_EVENTS_MAX", "10000"),
+        ({"WEBHOOK_EVENTBRIDGE_KEY": "private"}, "WEBHOOK_EVENTBRIDGE_KEY", "16"),
+        ({"WEBHOOK_EVENT_GRID_KEY": "private"}, "WEBHOOK_EVENT_GRID_KEY", "16"),
         ({"TOPIC_PARTITIONS": "none"}, "TOPIC_PARTITIONS", "TOPIC_PARTITIONS=6"),
     ],
 )

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from producer.entrances import SignedEntrance
 from producer.routing import Router
 from producer.signature import SignatureCheck
 from producer.webhook import BODY_BYTES_MAX, Webhook
@@ -54,7 +55,9 @@ class Conversation:
     async def _ask(self) -> None:
         webhook = Webhook(
             inbox=self.inbox,
-            signature=SignatureCheck(secrets=[SECRET], clock=SystemClock()),
+            entrances={
+                PATH: SignedEntrance(SignatureCheck(secrets=[SECRET], clock=SystemClock()))
+            },
             router=Router(catalogue=load_catalogue()),
             livemode=None,
             clock=SystemClock(),

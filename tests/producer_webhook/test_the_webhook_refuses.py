@@ -105,10 +105,15 @@ REFUSED = {
         status=400,
         reason="not_an_event",
     ),
-    "a_thin_event": Refused(
-        send=_post(b'{"id": "evt_1", "object": "v2.core.event", "type": "v1.customer.created"}'),
+    "an_event_bus_without_a_key_set": Refused(
+        send=lambda sender: sender.post(BODY, path=f"{PATH}/eventbridge").status_code,
+        status=404,
+        reason="not_found",
+    ),
+    "a_thin_event_without_id": Refused(
+        send=_post(b'{"object": "v2.core.event", "type": "v1.customer.created"}'),
         status=400,
-        reason="thin_event",
+        reason="not_an_event",
     ),
     "announced_too_large": Refused(send=_announced_too_large, status=413, reason="too_large"),
     "chunks_without_end": Refused(send=_endless_chunks, status=413, reason="too_large"),
