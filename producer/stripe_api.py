@@ -91,6 +91,7 @@ class StripeApi:
         object_id: str,
         account_id: str,
         expand: Sequence[str] = (),
+        whole: bool = True,
         purpose: Purpose = Purpose.URGENT,
     ) -> Retrieved:
         """The object at an address of the API, as it is now, with its embedded lists whole.
@@ -101,6 +102,8 @@ class StripeApi:
             object_id: Stripe's id.
             account_id: the connected account, empty for the merchant's own.
             expand: fields that Stripe sends only on request.
+            whole: whether lists are read to their end; not those in an event, which tells what
+                was, while the rest of its list would be what is.
             purpose: of all requests that it takes.
 
         Raises:
@@ -122,7 +125,7 @@ class StripeApi:
             )
 
         return Retrieved(
-            body=completed(answer.body, read_page),
+            body=completed(answer.body, read_page) if whole else answer.body,
             observed_second=observed_second,
             gone=_decoded(answer.body, _OBJECT).deleted is True,
         )
