@@ -103,9 +103,11 @@ class KnownObjects:
             "update open set last = ?2 where key = ?1", [(key, value) for key, value in lasts]
         )
 
-    def close_open(self, key: str) -> None:
-        """Nothing about this object is open any more."""
-        self._connection.execute("delete from open where key = ?", (key,))
+    def close_open(self, keys: Iterable[str]) -> None:
+        """Nothing about these objects is open any more."""
+        self._connection.execute(
+            "delete from open where key in (select value from json_each(?))", (_listed(keys),)
+        )
 
     def opened(self) -> Iterator[Open]:
         """What is open, by key; it may be changed meanwhile."""
@@ -133,10 +135,10 @@ class KnownObjects:
         """How many objects are open."""
         return int(self._connection.execute("select count(*) from open").fetchone()[0])
 
-    def count_alive(self, account_id: str, *, shown_only: bool = False) -> int:
-        """How many objects of an account are alive; or of those, how many the lists showed."""
-        query = "select count(*) from known where account_id = ? and alive and shown >= ?"
-        return int(self._connection.execute(query, (account_id, shown_only)).fetchone()[0])
+    def count_alive(self, account_id: str) -> int:
+        """How many objects of an account are alive."""
+        query = "select count(*) from known where account_id = ? and alive"
+        return int(self._connection.execute(query, (account_id,)).fetchone()[0])
 
     def close(self) -> None:
         """Let go of the table and its file."""

@@ -21,6 +21,8 @@ class Tally:
         drift: column -> in how many objects it differed.
         left_out: objects that no list shows and whose turn did not come: too many.
         failures: constant words for each list that failed or was cut short.
+        passed_over: constant words for each list that Stripe does not show, where nothing was
+            published either: the account does not use it.
     """
 
     object_name: str
@@ -30,6 +32,7 @@ class Tally:
     drift: Counter[str] = field(default_factory=Counter)
     left_out: int = 0
     failures: Counter[str] = field(default_factory=Counter)
+    passed_over: Counter[str] = field(default_factory=Counter)
 
     @property
     def drifted(self) -> int:
@@ -39,7 +42,8 @@ class Tally:
     @property
     def said(self) -> str:
         """What the figures do not say."""
-        said = [f"{reason} ({count})" for reason, count in sorted(self.failures.items())]
+        reasons = sorted((self.failures + self.passed_over).items())
+        said = [f"{reason} ({count})" for reason, count in reasons]
         if self.left_out:
             said.append(f"{self.left_out} not looked at")
         columns = ", ".join(f"{name} {count}" for name, count in self.drift.most_common())

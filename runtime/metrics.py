@@ -100,6 +100,35 @@ RELAY_LAG_SECONDS = Metric(
     kind=Kind.GAUGE,
     meaning="Seconds between arrival in the inbox and publishing, of the last record relayed.",
 )
+RECONCILE_COMPARED = Metric(
+    name="stripeline_reconcile_compared_total",
+    kind=Kind.COUNTER,
+    meaning="Objects that Stripe listed and that were published before, by object.",
+    labels=("object",),
+)
+RECONCILE_FOUND = Metric(
+    name="stripeline_reconcile_found_total",
+    kind=Kind.COUNTER,
+    meaning="What a reconcile found about objects: unchanged, repaired, created, deleted, ...",
+    labels=("object", "verdict"),
+)
+RECONCILE_DRIFT = Metric(
+    name="stripeline_reconcile_drift_total",
+    kind=Kind.COUNTER,
+    meaning="Objects of which a change was missed, by object and column.",
+    labels=("object", "column"),
+)
+RECONCILE_FAILED = Metric(
+    name="stripeline_reconcile_failed_total",
+    kind=Kind.COUNTER,
+    meaning="Lists that a reconcile could not read to their end, and deletes it did not believe.",
+    labels=("object", "reason"),
+)
+RECONCILE_SUCCEEDED_AT = Metric(
+    name="stripeline_reconcile_succeeded_at_seconds",
+    kind=Kind.GAUGE,
+    meaning="When the last reconcile that read everything ended, seconds since 1970.",
+)
 DEAD_LETTERS = Metric(
     name="stripeline_dead_letters_total",
     kind=Kind.COUNTER,

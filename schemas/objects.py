@@ -72,9 +72,14 @@ class ObjectType:
 
 
 class Catalogue:
-    """All object types; made by `load_catalogue`."""
+    """All object types; made by `load_catalogue`.
+
+    Attributes:
+        api_version: of the newest shape, which is what our own requests ask for.
+    """
 
     def __init__(self, index: Mapping[str, Any]) -> None:
+        self.api_version: str = index["api_version"]
         self._index: Mapping[str, Any] = index["objects"]
         self._events: Mapping[str, list[str]] = index["events"]
         self._tables = {table_name(name): name for name in self._index}

@@ -1,0 +1,296 @@
+"""One object type under reconcile: what was published, what Stripe shows, and what is open.
+
+Everything that a list shows is compared by fingerprint at once and forgotten; only what differs is
+kept, until it is judged by what was published up to then.
+"""
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from producer.fingerprint import Fingerprints
+from producer.kafka_changelog import StoredRecord
+from producer.known_objects import Known, KnownObjects, Open
+from producer.object_topic import ObjectTopic
+from producer.order import Entry
+from producer.preparing import Candidate, Preparer
+from producer.reading import InboxRecord
+from producer.reconcile_report import Tally
+from producer.stripe_api import Page, Retrieved
+from producer.verdict import Verdict, before_comparing, by_columns
+from runtime.clock import Clock
+from schemas import meta
+from schemas.inbox import Envelope, Evidence, Kind, Source
+from schemas.meta import Operation
+from schemas.objects import ColumnKind, ObjectType, record_key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What came out about one object that was open.
+
+    Attributes:
+        drift: names of the columns that differ; empty unless both sides were at hand.
+        record: what goes to the inbox, key, value and envelope, if something is to be published.
+    """
+
+    verdict: Verdict
+    account_id: str
+    drift: tuple[str, ...] = ()
+    record: tuple[str, bytes, Envelope] | None = None
+
+
+class Comparison:
+    """Compares the objects of one type; used by one thread at a time.
+
+    Args:
+        object_type: what is compared.
+        accounts: whose objects; "" for the merchant's own.
+        topic: of the type.
+        preparer: makes of a body what the relay would make of it.
+        fingerprints: of the type.
+        api_version: in which lists come.
+        livemode: of the key; objects of the other mode are passed over.
+        tally: counts what lists show.
+
+    Attributes:
+        recognised: the accounts of which Stripe showed an object that was published before.
+    """
+
+    def __init__(
+        self,
+        *,
+        object_type: ObjectType,
+        accounts: Collection[str],
+        topic: ObjectTopic,
+        preparer: Preparer,
+        fingerprints: Fingerprints,
+        api_version: str,
+        livemode: bool,
+        tally: Tally,
+        clock: Clock,
+    ) -> None:
+        self._object_type = object_type
+        self.accounts = frozenset(accounts)
+        self._topic = topic
+        self._preparer = preparer
+        self._fingerprints = fingerprints
+        self._api_version = api_version
+        self._livemode = livemode
+        self._clock = clock
+        self.tally = tally
+        self.known = KnownObjects()
+        self.recognised: set[str] = set()
+
+    def read_topic(self) -> None:
+        """Take in what was published since the last time, and the last records of what is open.
+
+        Raises:
+            ForeignRecord: a record that no relay wrote.
+            KafkaUnreachable, RegistryUnreachable: what was published cannot be read.
+        """
+        anything_open = self.known.count_open() > 0
+        for partition, batch in self._topic.read_on(self.known.first_open_offsets()):
+            mine = [one for one in batch if account_of(one[0]) in self.accounts]
+            self.known.take_in([self._known(partition, *one) for one in mine])
+            if anything_open:
+                wanted = self.known.open_keys({key for key, _, _ in mine})
+                self.known.keep_last(
+                    (key, record.value) for key, _, record in mine if key in wanted
+                )
+
+    def take_page(self, page: Page, account_id: str) -> None:
+        """Compare what a list shows with what was published before it."""
+        candidates = self._shown(page.items, account_id, page.observed_second)
+        known = self.known.find(candidate.observation.key for candidate in candidates)
+        self.known.mark_shown(known)
+        if known:
+            self.recognised.add(account_id)
+        self.tally.listed += len(candidates)
+        self.tally.compared += len(known)
+        opened, equal = [], []
+        for candidate in candidates:
+            key = candidate.observation.key
+            found = known.get(key)
+            if found is not None and found.alive and self._is_equal(found, candidate):
+                equal.append(key)
+            else:
+                opened.append(
+                    Open(
+                        key=key,
+                        account_id=account_id,
+                        body=candidate.observation.value,
+                        observed_second=page.observed_second,
+                    )
+                )
+        self.tally.verdicts[Verdict.UNCHANGED] += len(equal)
+        self.known.close_open(equal)
+        self.known.open(opened)
+
+    def to_be_retrieved(self) -> Iterator[tuple[Open, Mapping[str, Any]]]:
+        """What lists cannot decide, each with the fields that its address is made of.
+
+        That is what no list shows, and what is deleted here but listed: a list is no proof that
+        an object exists, and none that it does not.
+        """
+        for found in self.known.opened():
+            if found.retrieved:
+                continue
+            known = self.known.find([found.key]).get(found.key)
+            alive = known is not None and known.alive
+            if found.body:
+                if known is not None and not alive:
+                    yield found, msgspec.json.decode(found.body)
+                continue
+            record = self._fingerprints.decoded(found.last) if found.last else {}
+            if alive and record.get("livemode") in (None, self._livemode):
+                yield found, self._address_fields(found, record)
+            else:
+                self.known.close_open([found.key])
+
+    def take_retrieved(self, found: Open, retrieved: Retrieved) -> None:
+        """Take in what Stripe shows of one object when asked for it."""
+        if not retrieved.gone:
+            self.recognised.add(found.account_id)
+        self.known.open(
+            [
+                Open(
+                    key=found.key,
+                    account_id=found.account_id,
+                    body=retrieved.body,
+                    observed_second=retrieved.observed_second,
+                    retrieved=True,
+                    gone=retrieved.gone,
+                    last=found.last,
+                )
+            ]
+        )
+
+    def judged(self) -> Iterator[Finding]:
+        """What came out about each object that is open, by what was published up to now."""
+        for found in self.known.opened():
+            if found.body:
+                yield self._judged(found)
+
+    def close(self) -> None:
+        """Let go of what was kept."""
+        self.known.close()
+
+    def _judged(self, found: Open) -> Finding:
+        known = self.known.find([found.key]).get(found.key)
+        verdict = before_comparing(known, observed_second=found.observed_second, gone=found.gone)
+        drift: tuple[str, ...] = ()
+        if verdict is None:
+            assert known is not None
+            verdict, drift = self._compared(found, known)
+        if verdict in (Verdict.UNCHANGED, Verdict.OVERTAKEN, Verdict.REFUSED):
+            return Finding(verdict=verdict, account_id=found.account_id)
+        return Finding(
+            verdict=verdict,
+            account_id=found.account_id,
+            drift=drift,
+            record=(found.key, found.body, self._envelope(found)),
+        )
+
+    def _compared(self, found: Open, known: Known) -> tuple[Verdict, tuple[str, ...]]:
+        candidate = self._candidate(found)
+        if candidate is None:
+            return Verdict.REFUSED, ()
+        if self._is_equal(known, candidate):
+            return Verdict.UNCHANGED, ()
+        record = self._fingerprints.decoded(found.last)
+        drift = self._fingerprints.drift(record, self._fingerprints.columns(candidate))
+        version = record.get(meta.API_VERSION)
+        other_version = version is not None and version != self._api_version
+        verdict = by_columns(drift, fingerprints=self._fingerprints, other_version=other_version)
+        return verdict, drift
+
+    def _shown(
+        self, items: Sequence[bytes], account_id: str, observed_second: int
+    ) -> list[Candidate]:
+        """Candidates of what a page shows; lists of several types show others among them."""
+        records = []
+        for item in items:
+            shown = Open(key="", account_id=account_id, body=item, observed_second=observed_second)
+            key = record_key(self._object_type, msgspec.json.decode(item), account_id)
+            if key is not None:
+                records.append(self._record(key, shown))
+        prepared = self._preparer.prepare(records, lambda _names: {})
+        self.tally.verdicts[Verdict.REFUSED] += len(prepared.dead)
+        return [
+            candidate
+            for candidate in prepared.candidates
+            if candidate.observation.object_name == self._object_type.name
+            and candidate.observation.kind is Kind.SNAPSHOT
+        ]
+
+    def _candidate(self, found: Open) -> Candidate | None:
+        return self._preparer.candidate(self._record(found.key, found))
+
+    def _record(self, key: str, found: Open) -> InboxRecord:
+        return InboxRecord(
+            key=key.encode(),
+            value=found.body,
+            headers=self._envelope(found).headers(),
+            partition=0,
+            offset=0,
+        )
+
+    def _envelope(self, found: Open) -> Envelope:
+        proof = Evidence.RETRIEVE if found.retrieved else Evidence.LIST
+        return Envelope(
+            kind=Kind.GONE if found.gone else Kind.SNAPSHOT,
+            source=Source.BACKFILL,
+            received_at=self._clock.utc_micros(),
+            account_id=found.account_id,
+            observed_second=found.observed_second,
+            evidence=None if found.gone else proof,
+        )
+
+    def _is_equal(self, known: Known, candidate: Candidate) -> bool:
+        return self._fingerprints.of_candidate(candidate) == known.fingerprint
+
+    def _known(self, partition: int, key: str, entry: Entry, record: StoredRecord) -> Known:
+        alive = entry.operation is not Operation.DELETED
+        return Known(
+            key=key,
+            account_id=account_of(key),
+            fingerprint=self._fingerprints.of_record(record.value, entry) if alive else b"",
+            event_at=entry.event_at,
+            alive=alive,
+            partition=partition,
+            offset=record.offset,
+        )
+
+    def _address_fields(self, found: Open, record: Mapping[str, Any]) -> dict[str, Any]:
+        """A record's ids under Stripe's names, for the address at which it is retrieved."""
+        fields = {
+            column.source: record.get(column.name)
+            for column in self._object_type.columns
+            if column.kind in (ColumnKind.STRING, ColumnKind.REFERENCE)
+        }
+        rule = self._object_type.key_rule
+        object_id = object_id_of(found.key)
+        assert rule is not None, "what is not stored is not known"
+        if len(rule.fields) == 1:
+            return fields | {rule.fields[0]: object_id}
+        # A natural key: what it is joined of are the fields that tell the object.
+        return fields | dict(zip(rule.fields, object_id.split(":"), strict=False))
+
+
+def account_of(key: str) -> str:
+    """The connected account of a record key; "" for the merchant's own objects."""
+    found = _ACCOUNT.match(key)
+    return found[1] if found else ""
+
+
+def object_id_of(key: str) -> str:
+    """The object's own id, or its natural key, in a record key."""
+    found = _ACCOUNT.match(key)
+    return key[found.end() :] if found else key
+
+
+_ACCOUNT: Final = re.compile(r"(acct_[A-Za-z0-9]+)/")

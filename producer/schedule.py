@@ -1,0 +1,90 @@
+"""Work that is done at once and then again and again, while probes are answered."""
+
+import threading
+from collections.abc import Callable
+from typing import Final
+
+from runtime import logs
+from runtime.clock import Clock
+from runtime.errors import ExitCode, StripelineError
+from runtime.health import Health
+from runtime.retry import Backoff
+from runtime.stop import Stop
+
+BEAT_SECONDS: Final = 1.0
+AGAIN: Final = Backoff(first_seconds=10.0, factor=2.0, pause_seconds_max=600.0)
+"""After a run for which something was away."""
+
+
+class Schedule:
+    """Runs one piece of work for ever.
+
+    Args:
+        every_seconds: from the end of a run to the beginning of the next.
+        work: one run; ready says the service while the last one came to its end.
+    """
+
+    def __init__(
+        self,
+        *,
+        every_seconds: float,
+        work: Callable[[], None],
+        stop: Stop,
+        clock: Clock,
+        health: Health,
+    ) -> None:
+        self._every_seconds = every_seconds
+        self._work = work
+        self._stop = stop
+        self._clock = clock
+        self._health = health
+        self._failed: StripelineError | None = None
+        self._fault: BaseException | None = None
+        self._log = logs.logger("schedule")
+
+    def run(self) -> None:
+        """Work until the stop.
+
+        Raises:
+            StripelineError: a run failed for something that trying again does not mend.
+        """
+        self._health.mark_ready()
+        attempt = 0
+        while not self._stop.requested:
+            self._once()
+            if self._failed is None:
+                attempt = 0
+                self._health.mark_ready()
+                self._pause(self._every_seconds)
+                continue
+            if self._failed.exit_code is not ExitCode.UNREACHABLE:
+                raise self._failed
+            attempt += 1
+            self._health.mark_unready(str(self._failed))
+            self._log.warning("run failed", error=type(self._failed).__name__, attempt=attempt)
+            self._pause(AGAIN.pause_seconds(attempt=attempt, jitter=0.0))
+
+    def _once(self) -> None:
+        """One run on a thread of its own: it may wait for Stripe longer than a probe may wait."""
+        self._failed = None
+        worker = threading.Thread(target=self._guarded, name="work", daemon=True)
+        worker.start()
+        while worker.is_alive():
+            self._health.beat()
+            worker.join(BEAT_SECONDS)
+        if self._fault is not None:
+            raise self._fault
+
+    def _guarded(self) -> None:
+        try:
+            self._work()
+        except StripelineError as error:
+            self._failed = error
+        except BaseException as error:  # noqa: BLE001 - raised again by the main thread
+            self._fault = error
+
+    def _pause(self, seconds: float) -> None:
+        until = self._clock.monotonic_seconds() + seconds
+        while not self._stop.requested and (left := until - self._clock.monotonic_seconds()) > 0:
+            self._health.beat()
+            self._stop.wait(seconds=min(left, BEAT_SECONDS))
