@@ -55,6 +55,28 @@ WEBHOOK_QUEUED = Metric(
     kind=Kind.GAUGE,
     meaning="Events handed to Kafka and not yet acknowledged.",
 )
+POLL_EVENTS = Metric(
+    name="stripeline_poll_events_total",
+    kind=Kind.COUNTER,
+    meaning=(
+        "Events that Stripe listed, by outcome: written to the inbox, repeated (written before), "
+        "or of the other mode."
+    ),
+    labels=("outcome",),
+)
+POLL_LAG_SECONDS = Metric(
+    name="stripeline_poll_lag_seconds",
+    kind=Kind.GAUGE,
+    meaning="Seconds of Stripe's clock since which the slowest account was not polled.",
+)
+POLL_BACKFILL_DUE = Metric(
+    name="stripeline_poll_backfill_due",
+    kind=Kind.GAUGE,
+    meaning=(
+        "Accounts whose events were gone from Stripe's list before they were polled, and whose "
+        "backfill is not done."
+    ),
+)
 RELAY_CONSUMED = Metric(
     name="stripeline_relay_consumed_total",
     kind=Kind.COUNTER,
