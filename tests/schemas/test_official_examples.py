@@ -1,26 +1,18 @@
 """The schemas against Stripe's own example objects: a source that the generator does not read."""
 
-from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 
 from schemas.columns import Column, ColumnKind
 from schemas.objects import load_catalogue, record_key
-
-EXAMPLES_FILE = Path(__file__).parents[3] / "shared" / "stripe" / "fixtures-2026-07-29.json"
+from tests.official_examples import official_examples
 
 
 @pytest.fixture(scope="module")
 def examples() -> list[dict[str, Any]]:
-    if not EXAMPLES_FILE.exists():
-        pytest.skip(
-            f"lacks {EXAMPLES_FILE}: Stripe's example objects, "
-            "fixtures3.json of the repository stripe/openapi"
-        )
-    found = orjson.loads(EXAMPLES_FILE.read_bytes())["resources"]
-    return [body for body in found.values() if load_catalogue().get(body["object"]).known]
+    found = official_examples().values()
+    return [body for body in found if load_catalogue().get(body["object"]).known]
 
 
 def holds(column: Column, value: Any) -> bool:
