@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from producer.errors import ForeignRecord
 from producer.fingerprint import Fingerprints
 from producer.kafka_changelog import StoredRecord
 from producer.known_objects import Known, KnownObjects, Open
@@ -23,6 +24,7 @@ from producer.stripe_api import Page, Retrieved
 from producer.verdict import Verdict, before_comparing, by_columns
 from runtime.clock import Clock
 from schemas import meta
+from schemas.errors import BadFrame, BadRecord
 from schemas.inbox import Envelope, Evidence, Kind, Source
 from schemas.meta import Operation
 from schemas.objects import ColumnKind, ObjectType, record_key
@@ -255,10 +257,14 @@ class Comparison:
 
     def _known(self, partition: int, key: str, entry: Entry, record: StoredRecord) -> Known:
         alive = entry.operation is not Operation.DELETED
+        try:
+            fingerprint = self._fingerprints.of_record(record.value, entry) if alive else b""
+        except (BadFrame, BadRecord) as error:
+            raise ForeignRecord(topic=record.topic, offset=record.offset) from error
         return Known(
             key=key,
             account_id=account_of(key),
-            fingerprint=self._fingerprints.of_record(record.value, entry) if alive else b"",
+            fingerprint=fingerprint,
             event_at=entry.event_at,
             alive=alive,
             partition=partition,

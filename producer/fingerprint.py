@@ -6,15 +6,15 @@ the record's own columns are hashed again, in the shape of today.
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from producer.order import Entry
-from producer.preparing import Candidate, TypeTools
+from producer.preparing import Candidate
 from producer.record import hash_of
+from producer.type_tools import TypeTools
 from schemas.codec import RecordCodec, unframe
 from schemas.columns import ColumnKind
 from schemas.meta import EXTRA
-from schemas.registry import Registry
 
 PASSING: Final[Mapping[str, frozenset[str]]] = {
     "charge": frozenset({"receipt_url"}),
@@ -26,10 +26,18 @@ PASSING: Final[Mapping[str, frozenset[str]]] = {
 time that an object is shown, and say nothing of a change."""
 
 
+class Schemas(Protocol):
+    """What is needed of the registry."""
+
+    def schema(self, schema_id: int) -> dict[str, Any]:
+        """The schema that a framed record's id names."""
+        ...
+
+
 class Fingerprints:
     """Fingerprints of the objects of one type: equal ones say the same."""
 
-    def __init__(self, *, tools: TypeTools, registry: Registry) -> None:
+    def __init__(self, *, tools: TypeTools, registry: Schemas) -> None:
         self._tools = tools
         self._registry = registry
         self._passing = PASSING.get(tools.object_type.name, frozenset())

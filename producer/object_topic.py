@@ -1,24 +1,39 @@
 """One object topic, read whole and then read on from where it was left."""
 
 from collections.abc import Iterator, Mapping
+from typing import Protocol
 
 from producer.errors import ForeignRecord
-from producer.kafka_changelog import Changelog, StoredRecord
+from producer.kafka_changelog import StoredRecord, TopicEnd
 from producer.order import Entry
 from producer.record import entry_of_headers
+
+
+class Records(Protocol):
+    """What is needed of a topic's records; `Changelog` has it."""
+
+    def ends(self, partition: int) -> dict[str, TopicEnd]:
+        """Where that partition of each topic ends now."""
+        ...
+
+    def read(
+        self, partition: int, *, start: Mapping[str, int], ends: Mapping[str, TopicEnd]
+    ) -> Iterator[tuple[list[StoredRecord], dict[str, int]]]:
+        """Committed records up to the ends, and the next offset of each topic that moved."""
+        ...
 
 
 class ObjectTopic:
     """All partitions of one object topic, one after the other.
 
     Args:
-        changelog: of this topic alone.
+        records: of this topic alone, or of all.
         topic: its name.
         partitions: how many it has.
     """
 
-    def __init__(self, *, changelog: Changelog, topic: str, partitions: int) -> None:
-        self._changelog = changelog
+    def __init__(self, *, records: Records, topic: str, partitions: int) -> None:
+        self._records = records
         self._topic = topic
         self._partitions = partitions
         self._next_offsets: dict[int, int] = {}
@@ -41,18 +56,18 @@ class ObjectTopic:
             KafkaUnreachable: the ends cannot be read or reached.
         """
         for partition in range(self._partitions):
-            end = self._changelog.ends(partition).get(self._topic)
+            end = self._records.ends(partition).get(self._topic)
             if end is None:
                 continue
             left = self._next_offsets.get(partition, 0)
             start = max(min(left, back_to.get(partition, left)), end.low_offset)
             if start >= end.high_watermark:
                 continue
-            read = self._changelog.read(
+            read = self._records.read(
                 partition, start={self._topic: start}, ends={self._topic: end}
             )
-            for records, moved in read:
-                yield partition, [_read(record) for record in records]
+            for batch, moved in read:
+                yield partition, [_read(record) for record in batch]
                 reached = moved.get(self._topic, 0)
                 self._next_offsets[partition] = max(self._next_offsets.get(partition, 0), reached)
 
