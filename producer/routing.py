@@ -9,7 +9,7 @@ import orjson
 
 from producer.errors import Refusal, RequestRefused
 from schemas.inbox import Kind
-from schemas.objects import ID, Catalogue, StrangeObjectName, record_key
+from schemas.objects import ID, PASSING_ID, Catalogue, StrangeObjectName, record_key
 
 EVENT_OBJECT = "event"
 THIN_EVENT_OBJECT = "v2.core.event"
@@ -64,7 +64,7 @@ class Router:
         target = event.data.object
         if not target.id or not target.object:
             return self._route_odd(body, account_id)
-        if not self._keyed_by_id(target.object):
+        if target.id.startswith(PASSING_ID) or not self._keyed_by_id(target.object):
             return self._route_odd(body, account_id)
         account_id = event.account or account_id
         key = f"{account_id}/{target.id}" if account_id else target.id

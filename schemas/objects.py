@@ -181,7 +181,7 @@ def object_id(object_type: ObjectType, body: Mapping[str, Any]) -> str | None:
     if not rule.fields:
         return object_type.name
     parts = [part for field in rule.fields if (part := _identifier(body.get(field))) is not None]
-    if len(parts) < len(rule.fields) or parts[-1].startswith(_PASSING_ID):
+    if len(parts) < len(rule.fields) or parts[-1].startswith(PASSING_ID):
         return None
     return ":".join(parts)
 
@@ -222,6 +222,6 @@ def _generic_columns() -> tuple[Column, ...]:
 
 
 _FOLDER: Final = Path(__file__).parent / "avro"
-_PASSING_ID: Final = "upcoming_in"
+PASSING_ID: Final = "upcoming_in"
 """How Stripe begins the id of an invoice that it only foretells."""
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*")
