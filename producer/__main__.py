@@ -1,4 +1,4 @@
-"""The producer's commands: webhook, relay, topics, explain."""
+"""The producer's commands, each with its imports inside."""
 
 from pathlib import Path
 from typing import Annotated
@@ -45,6 +45,25 @@ def relay() -> None:
     from producer.relay_command import run
 
     run()
+
+
+@app.command()
+def poll(
+    connected: Annotated[  # noqa: FBT002 - typer makes an option of it
+        bool, typer.Option("--connected", help="Poll the connected accounts as well.")
+    ] = False,
+) -> None:
+    """Read Stripe's list of events again and again: what a webhook lost comes in here.
+
+    Begins where it stood (`stripe-cursors`), the first time with now: what was there before is
+    `stripeline producer backfill`'s. One at a time is enough; two do no harm. Where it was off
+    for more than 30 days, events are gone: it says so and backfills by itself.
+
+    Example: `STRIPE_API_KEY=rk_live_... stripeline producer poll`
+    """
+    from producer.poll_command import run
+
+    run(connected=connected)
 
 
 @app.command()

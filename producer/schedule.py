@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
+from producer.errors import LimiterStopped
 from runtime import logs
 from runtime.clock import Clock
 from runtime.errors import ExitCode, StripelineError
@@ -22,6 +23,8 @@ class Schedule:
     Args:
         every_seconds: from the end of a run to the beginning of the next.
         work: one run; ready says the service while the last one came to its end.
+        doubt: asked each second; why the service is not ready all the same, empty if it is.
+        again: pauses after runs for which something was away.
     """
 
     def __init__(
@@ -32,12 +35,16 @@ class Schedule:
         stop: Stop,
         clock: Clock,
         health: Health,
+        doubt: Callable[[], str] = str,
+        again: Backoff = AGAIN,
     ) -> None:
         self._every_seconds = every_seconds
         self._work = work
         self._stop = stop
         self._clock = clock
         self._health = health
+        self._doubt = doubt
+        self._again = again
         self._failed: StripelineError | None = None
         self._fault: BaseException | None = None
         self._log = logs.logger("schedule")
@@ -48,29 +55,28 @@ class Schedule:
         Raises:
             StripelineError: a run failed for something that trying again does not mend.
         """
-        self._health.mark_ready()
         attempt = 0
         while not self._stop.requested:
             self._once()
+            if isinstance(self._failed, LimiterStopped):
+                return
             if self._failed is None:
                 attempt = 0
-                self._health.mark_ready()
                 self._pause(self._every_seconds)
                 continue
             if self._failed.exit_code is not ExitCode.UNREACHABLE:
                 raise self._failed
             attempt += 1
-            self._health.mark_unready(str(self._failed))
             self._log.warning("run failed", error=type(self._failed).__name__, attempt=attempt)
-            self._pause(AGAIN.pause_seconds(attempt=attempt, jitter=0.0))
+            self._pause(self._again.pause_seconds(attempt=attempt, jitter=0.0))
 
     def _once(self) -> None:
         """One run on a thread of its own: it may wait for Stripe longer than a probe may wait."""
-        self._failed = None
+        last, self._failed = self._failed, None
         worker = threading.Thread(target=self._guarded, name="work", daemon=True)
         worker.start()
         while worker.is_alive():
-            self._health.beat()
+            self._beat(last)
             worker.join(BEAT_SECONDS)
         if self._fault is not None:
             raise self._fault
@@ -86,5 +92,18 @@ class Schedule:
     def _pause(self, seconds: float) -> None:
         until = self._clock.monotonic_seconds() + seconds
         while not self._stop.requested and (left := until - self._clock.monotonic_seconds()) > 0:
-            self._health.beat()
+            self._beat(self._failed)
             self._stop.wait(seconds=min(left, BEAT_SECONDS))
+
+    def _beat(self, failed: StripelineError | None) -> None:
+        """Say that the loop moves, and how it stands.
+
+        Args:
+            failed: of the last run that came to its end.
+        """
+        self._health.beat()
+        reason = self._doubt() or (str(failed) if failed is not None else "")
+        if reason:
+            self._health.mark_unready(reason)
+        else:
+            self._health.mark_ready()

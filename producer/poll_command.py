@@ -1,0 +1,142 @@
+"""`stripeline producer poll`: reads the settings and wires the poller."""
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from producer.connected_accounts import connected_accounts
+from producer.event_list import EventList
+from producer.kafka_cursors import Cursors
+from producer.kafka_inbox_writer import InboxWriter
+from producer.kafka_topics import Topics
+from producer.poll_settings import PollSettings
+from producer.poller import Poller
+from producer.rate_limit import RateLimiter
+from producer.routing import Router
+from producer.schedule import Schedule
+from producer.stripe_api import StripeApi
+from producer.topics import TopicLayout
+from runtime import logs
+from runtime.clock import Clock, SystemClock
+from runtime.health import Health, HealthServer
+from runtime.metrics import Meters
+from runtime.retry import Backoff
+from runtime.settings import load
+from runtime.stop import Stop
+from schemas.objects import load_catalogue
+from schemas.topics import Names
+
+ACCOUNTS_SECONDS: Final = 300.0
+"""How long a list of the connected accounts is good; a new account is polled from then on."""
+AGAIN: Final = Backoff(first_seconds=1.0, factor=2.0, pause_seconds_max=30.0)
+
+
+def run(*, connected: bool) -> None:
+    """Poll until SIGTERM or SIGINT.
+
+    Args:
+        connected: whether the connected accounts are polled as well.
+    """
+    settings = load(PollSettings)
+    logs.configure(service="producer-poll")
+    stop = Stop()
+    stop.install()
+    clock = SystemClock()
+    health = Health(clock=clock)
+    meters = Meters()
+    server = HealthServer(
+        health=health,
+        registry=meters.registry,
+        host=settings.health_host,
+        port=settings.health_port,
+    )
+    server.start()
+    logs.logger("poll").info("listening", health_port=server.port)
+    limiter = RateLimiter(clock=clock, allowed=settings.allowed_rates())
+    api = StripeApi(
+        key=settings.stripe_api_key.get_secret_value(),
+        base=settings.stripe_api_base,
+        clock=clock,
+        limiter=limiter,
+    )
+    names = Names(namespace=settings.kafka_namespace)
+    writer = InboxWriter(kafka=settings.kafka(), topic=names.inbox)
+    cursors = Cursors(kafka=settings.kafka(), topic=names.cursors)
+    poller = Poller(
+        events=EventList(api=api, may_go_on=lambda: not stop.requested),
+        accounts=_accounts(api, clock=clock) if connected else lambda: ("",),
+        writer=writer,
+        cursors=cursors,
+        router=Router(catalogue=load_catalogue()),
+        livemode=settings.livemode,
+        overlap_seconds=settings.poll_overlap_seconds,
+        backfill=_not_yet,
+        clock=clock,
+        meters=meters,
+    )
+    topics = _Topics(settings, names)
+
+    def work() -> None:
+        topics.ensure()
+        poller.poll()
+
+    def doubt() -> str:
+        if stop.requested:
+            limiter.stop()
+        poller.show_lag()
+        return poller.doubt
+
+    try:
+        Schedule(
+            every_seconds=settings.poll_interval_seconds,
+            work=work,
+            stop=stop,
+            clock=clock,
+            health=health,
+            doubt=doubt,
+            again=AGAIN,
+        ).run()
+    finally:
+        writer.close()
+        cursors.close()
+        server.stop()
+        logs.logger("poll").info("stopped")
+
+
+class _Topics:
+    """Makes the inbox and the cursors' topic before the first round."""
+
+    def __init__(self, settings: PollSettings, names: Names) -> None:
+        self._topics = Topics(
+            kafka=settings.kafka(),
+            layout=TopicLayout(
+                names=names,
+                partitions=settings.topic_partitions,
+                replication_factor=settings.topic_replication_factor,
+            ),
+        )
+        self._made = False
+
+    def ensure(self) -> None:
+        if not self._made:
+            self._topics.ensure_streams()
+            self._made = True
+
+
+def _accounts(api: StripeApi, *, clock: Clock) -> Callable[[], Iterable[str]]:
+    """All accounts, asked for anew now and then; the merchant's own is the first."""
+    known: list[str] = []
+    asked_at = -ACCOUNTS_SECONDS
+
+    def current() -> Iterable[str]:
+        nonlocal known, asked_at
+        if clock.monotonic_seconds() - asked_at >= ACCOUNTS_SECONDS or not known:
+            known = ["", *connected_accounts(api)]
+            asked_at = clock.monotonic_seconds()
+        return known
+
+    return current
+
+
+def _not_yet(_account_id: str) -> None:
+    time.sleep(0)
