@@ -166,7 +166,8 @@ class Reconciler:
                 tallies.append(comparison.tally)
                 self._look(comparison, accounts)
                 waiting[-1] = self._listed(comparison)
-                while waiting and waiting[0].judged_at <= self._clock.monotonic_seconds():
+                now = self._clock.monotonic_seconds()
+                while waiting and waiting[0].judged_at <= now and not self._stop.requested:
                     self._judge(waiting.popleft().comparison)
             while waiting and not self._stopped_before(waiting[0].judged_at):
                 self._judge(waiting.popleft().comparison)
@@ -206,7 +207,6 @@ class Reconciler:
             for page in self._pages(tally.object_name, account_id):
                 comparison.take_page(page, account_id)
                 if self._stop.requested:
-                    tally.failures["stopped"] += 1
                     return False
         except StripeRefused as error:
             known = comparison.known.count_alive(account_id)

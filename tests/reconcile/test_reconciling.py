@@ -1,0 +1,239 @@
+"""What a run does about lists that fail, keys of others and objects without lists."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from producer.errors import StripeRefused, StripeUnreachable
+from producer.rate_bucket import Purpose
+from producer.reconcile import STRANGERS_MAX, Reconciler
+from producer.reconcile_report import Tally, exit_code
+from producer.stripe_api import Page, Retrieved
+from producer.verdict import Verdict
+from runtime.clock import SystemClock
+from runtime.errors import ExitCode
+from runtime.metrics import RECONCILE_DRIFT, RECONCILE_FOUND, Meters
+from runtime.stop import Stop
+from schemas.endpoints import load_ways
+from schemas.inbox import Envelope, Kind
+from schemas.meta import Operation
+from tests.reconcile.published import FIRST_SECOND, Published
+
+
+@dataclass(slots=True, kw_only=True)
+class Shown:
+    """What Stripe says: lists, single objects by their path, and what is put into the inbox.
+
+    Attributes:
+        end: raised after the last page.
+        meanwhile: called after the last page.
+    """
+
+    published: Published
+    pages_shown: list[Page] = field(default_factory=list)
+    end: Exception | None = None
+    meanwhile: Callable[[], object] = lambda: None
+    objects: dict[str, dict[str, Any] | Exception] = field(default_factory=dict)
+    put_records: list[tuple[str, Envelope]] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+    flushed: int = 0
+
+    def pages(self, object_name: str, account_id: str) -> Iterator[Page]:
+        assert object_name == self.published.object_type.name
+        assert account_id == ""
+        yield from self.pages_shown
+        self.meanwhile()
+        if self.end is not None:
+            raise self.end
+
+    def retrieve(
+        self,
+        *,
+        path: str,
+        object_name: str,
+        object_id: str,
+        account_id: str,
+        expand: Sequence[str] = (),
+        purpose: Purpose,
+    ) -> Retrieved:
+        assert (account_id, purpose) == ("", Purpose.BACKGROUND)
+        assert tuple(expand) == load_ways()[object_name].expand
+        self.asked.append(path)
+        found = self.objects.get(path)
+        if isinstance(found, Exception):
+            raise found
+        if found is None:
+            return self.published.retrieved(second=90, gone=True, id=object_id)
+        return self.published.retrieved(second=90, **found)
+
+    def put(self, *, key: str, value: bytes, envelope: Envelope) -> None:
+        assert value
+        self.put_records.append((key, envelope))
+
+    def flush(self) -> None:
+        self.flushed += 1
+
+    def shows(self, *bodies: dict[str, Any]) -> None:
+        self.pages_shown.append(self.published.page(*bodies, second=80))
+
+    def run(
+        self, *, dry_run: bool = False, stop: Stop | None = None, meters: Meters | None = None
+    ) -> Tally:
+        reconciler = Reconciler(
+            comparison_of=lambda _name: self.published.comparison(),
+            ways=load_ways(),
+            lists=self,
+            retriever=self,
+            inbox=None if dry_run else self,
+            settle_seconds=0.0,
+            clock=SystemClock(),
+            stop=stop or Stop(),
+            meters=meters or Meters(),
+        )
+        (tally,) = reconciler.run([self.published.object_type.name], [""])
+        return tally
+
+
+def shop(object_name: str, *ids: str) -> Shown:
+    """A type of which these objects were published."""
+    published = Published(object_name)
+    for object_id in ids:
+        published.publish(second=1, id=object_id)
+    return Shown(published=published)
+
+
+def found(tally: Tally) -> Mapping[Verdict, int]:
+    return {verdict: count for verdict, count in tally.verdicts.items() if count}
+
+
+def test_nothing_is_put_where_nothing_differs() -> None:
+    customers = shop("customer", "cus_1", "cus_2")
+    customers.shows({"id": "cus_1"}, {"id": "cus_2"})
+    tally = customers.run()
+    assert found(tally) == {Verdict.UNCHANGED: 2}
+    assert (customers.put_records, customers.asked) == ([], [])
+    assert exit_code([tally]) is ExitCode.OK
+
+
+def test_what_differs_is_put_and_counted_by_column() -> None:
+    customers = shop("customer", "cus_1", "cus_2")
+    customers.shows({"id": "cus_1", "name": "a"}, {"id": "cus_2"}, {"id": "cus_3"})
+    meters = Meters()
+    tally = customers.run(meters=meters)
+    assert found(tally) == {Verdict.UNCHANGED: 1, Verdict.REPAIRED: 1, Verdict.CREATED: 1}
+    assert tally.drift == {"name": 1}
+    assert [key for key, _ in customers.put_records] == ["cus_1", "cus_3"]
+    assert customers.flushed == 1
+    assert exit_code([tally]) is ExitCode.DIFFERENCE_FOUND
+    assert meters.value(RECONCILE_DRIFT, object="customer", column="name") == 1
+    assert meters.value(RECONCILE_FOUND, object="customer", verdict="repaired") == 1
+
+
+def test_a_dry_run_finds_the_same_and_puts_nothing() -> None:
+    customers = shop("customer", "cus_1", "cus_2")
+    customers.shows({"id": "cus_1", "name": "a"})
+    tally = customers.run(dry_run=True)
+    assert found(tally) == {Verdict.REPAIRED: 1, Verdict.DELETED: 1}
+    assert (customers.put_records, customers.flushed) == ([], 0)
+    assert exit_code([tally]) is ExitCode.DIFFERENCE_FOUND
+
+
+@pytest.mark.parametrize("end", [StripeUnreachable("away"), StripeRefused("bad_request")])
+def test_a_list_that_was_cut_short_deletes_nothing(end: Exception) -> None:
+    customers = shop("customer", "cus_1", "cus_2")
+    customers.shows({"id": "cus_1", "name": "a"})
+    customers.end = end
+    tally = customers.run()
+    assert found(tally) == {Verdict.REPAIRED: 1}
+    assert customers.asked == []
+    assert exit_code([tally]) is ExitCode.FAILED
+
+
+def test_a_list_that_stripe_refuses_is_no_failure_where_nothing_is_known() -> None:
+    cards = shop("issuing.card")
+    cards.end = StripeRefused("forbidden")
+    tally = cards.run()
+    assert tally.passed_over == {"forbidden": 1}
+    assert exit_code([tally]) is ExitCode.OK
+
+
+def test_what_no_list_shows_is_gone_only_if_stripe_says_so() -> None:
+    prices = shop("price", "price_1", "price_2", "price_3", "price_4")
+    prices.shows({"id": "price_1"})
+    prices.objects = {
+        "/v1/prices/price_2": {"id": "price_2"},
+        "/v1/prices/price_3": StripeRefused("forbidden"),
+    }
+    tally = prices.run()
+    assert found(tally) == {
+        Verdict.UNCHANGED: 2,
+        Verdict.REFUSED: 1,
+        Verdict.DELETED: 1,
+    }
+    ((key, envelope),) = prices.put_records
+    assert (key, envelope.kind) == ("price_4", Kind.GONE)
+    assert envelope.observed_second == FIRST_SECOND + 90
+
+
+def test_an_outage_while_objects_are_asked_for_deletes_nothing() -> None:
+    prices = shop("price", "price_1")
+    prices.objects = {"/v1/prices/price_1": StripeUnreachable("away")}
+    tally = prices.run()
+    assert prices.put_records == []
+    assert exit_code([tally]) is ExitCode.FAILED
+
+
+@pytest.mark.parametrize("recognised", [False, True])
+def test_a_key_of_another_account_deletes_nothing(recognised: bool) -> None:
+    ids = [f"cus_{number}" for number in range(STRANGERS_MAX + 2)]
+    customers = shop("customer", *ids)
+    customers.shows({"id": "cus_of_others"}, *([{"id": "cus_0"}] if recognised else []))
+    tally = customers.run()
+    deleted = STRANGERS_MAX + 1 if recognised else 0
+    assert tally.verdicts[Verdict.DELETED] == deleted
+    assert (exit_code([tally]) is ExitCode.FAILED) is not recognised
+
+
+def test_a_type_without_a_list_is_asked_for_object_by_object() -> None:
+    mandates = shop("mandate", "mandate_1", "mandate_2")
+    mandates.objects = {
+        "/v1/mandates/mandate_1": {"id": "mandate_1"},
+        "/v1/mandates/mandate_2": {"id": "mandate_2", "status": "inactive"},
+    }
+    assert found(mandates.run()) == {Verdict.UNCHANGED: 1, Verdict.REPAIRED: 1}
+
+
+def test_the_only_object_of_its_type_is_found_though_nothing_was_published() -> None:
+    balances = shop("balance")
+    balances.objects = {"/v1/balance": {"available": []}}
+    assert found(balances.run()) == {Verdict.CREATED: 1}
+    assert [key for key, _ in balances.put_records] == ["balance"]
+
+
+def test_a_change_that_arrives_while_the_lists_are_read_is_no_drift() -> None:
+    customers = shop("customer", "cus_1", "cus_2", "cus_3")
+    customers.shows({"id": "cus_1", "name": "new"}, {"id": "cus_2", "name": "old"})
+    customers.objects = {"/v1/customers/cus_3": {"id": "cus_3", "deleted": True}}
+
+    def meanwhile() -> None:
+        customers.published.publish(second=79, id="cus_1", name="new")
+        customers.published.publish(second=81, id="cus_2", name="newer")
+        customers.published.publish(second=82, id="cus_3", operation=Operation.DELETED)
+
+    customers.meanwhile = meanwhile
+    tally = customers.run()
+    assert found(tally) == {Verdict.UNCHANGED: 1, Verdict.OVERTAKEN: 1}
+    assert customers.put_records == []
+    assert exit_code([tally]) is ExitCode.OK
+
+
+def test_a_run_that_is_stopped_says_so_and_puts_nothing() -> None:
+    customers = shop("customer", "cus_1")
+    customers.shows({"id": "cus_1", "name": "a"})
+    stop = Stop()
+    customers.meanwhile = stop.request
+    tally = customers.run(stop=stop)
+    assert customers.put_records == []
+    assert tally.failures == {"stopped": 1}
