@@ -2,19 +2,26 @@
 
 import base64
 import binascii
+import re
 from collections import defaultdict
 from collections.abc import Callable
 from email.utils import formatdate
 
 from simulator.errors import Refused
-from simulator.events import API_VERSION
+from simulator.events import API_VERSION, VERSION_PATTERN
 from simulator.exchange import Answer, Call, pretty
 from simulator.expanding import Expander
-from simulator.form import Raw, decode
+from simulator.form import Raw, decode, from_json
 from simulator.idempotency import IdempotencyKeys
+from simulator.listing import Listed
+from simulator.rendering import is_newest, rendered
 from simulator.routing import Router
-from simulator.session import Origin, Session, World
+from simulator.said import Said
+from simulator.session import Session
 from simulator.state import Body
+from simulator.world import Origin, World
+
+V2_PREFIX = "/v2/"
 
 
 class Api:
@@ -26,7 +33,7 @@ class Api:
         world: World,
         router: Router,
         expander: Expander,
-        publish: Callable[[list[Body]], None],
+        publish: Callable[[list[Said]], None],
     ) -> None:
         self._world = world
         self._router = router
@@ -57,10 +64,14 @@ class Api:
         except Refused as refusal:
             return self.refuse(refusal, request_id=request_id)
 
-    def refuse(self, refusal: Refused, *, request_id: str = "") -> Answer:
+    def refuse(self, refusal: Refused, *, request_id: str = "", version: str = "") -> Answer:
         """The answer that says why not."""
-        request_id = request_id or self._world.identifiers.make("req_", length=14)
-        return self._answer(refusal.body(), status=refusal.status, request_id=request_id)
+        return self._answer(
+            refusal.body(),
+            status=refusal.status,
+            request_id=request_id or self._world.identifiers.make("req_", length=14),
+            version=version or self._world.api_version,
+        )
 
     def _asked(self, call: Call) -> World:
         """The world of the account that the request is for.
@@ -68,7 +79,7 @@ class Api:
         Raises:
             Refused: the platform has no such account.
         """
-        account = call.headers.get("stripe-account", "")
+        account = _account(call)
         world = self._world.by_account.get(account)
         if world is None:
             raise Refused(
@@ -81,6 +92,7 @@ class Api:
         return world
 
     def _work(self, world: World, call: Call, request_id: str) -> Answer:
+        version = _version(call) or world.api_version
         key = call.headers.get("idempotency-key")
         origin = Origin(request_id=request_id, idempotency_key=key)
         session = Session(world, origin=origin)
@@ -90,34 +102,51 @@ class Api:
             if not refusal.keeps_work:
                 session.roll_back()
                 raise
-            self._publish(session.events)
-            return self.refuse(refusal, request_id=request_id)
+            self._publish(session.changes)
+            return self.refuse(refusal, request_id=request_id, version=version)
         except BaseException:
             session.roll_back()
             raise
-        self._publish(session.events)
-        return self._answer(body, status=200, request_id=request_id, key=key)
+        self._publish(session.changes)
+        return self._answer(body, status=200, request_id=request_id, version=version, key=key)
 
-    def _run(self, session: Session, call: Call) -> Body:
+    def _run(self, session: Session, call: Call) -> Body | Listed:
         handler, identifiers = self._router.find(call.method, call.path)
         raw: dict[str, Raw] = decode(call.query)
-        raw |= decode(call.body.decode(errors="replace"))
+        if call.path.startswith(V2_PREFIX):
+            raw |= from_json(call.body)
+        else:
+            raw |= decode(call.body.decode(errors="replace"))
         asked = raw.pop("expand", "")
         body = handler(session, identifiers, raw)
-        return self._expander.expand(session, body, asked) if asked else body
+        if asked:
+            body = body.body() if isinstance(body, Listed) else body
+            return self._expander.expand(session, body, asked)
+        return body
 
     def _answer(
-        self, body: Body, *, status: int, request_id: str, key: str | None = None
+        self,
+        body: Body | Listed,
+        *,
+        status: int,
+        request_id: str,
+        version: str,
+        key: str | None = None,
     ) -> Answer:
         headers = [
             ("Content-Type", "application/json"),
             ("Date", formatdate(self._world.clock.seconds, usegmt=True)),
             ("Request-Id", request_id),
-            ("Stripe-Version", API_VERSION),
+            ("Stripe-Version", version),
         ]
         if key:
             headers.append(("Idempotency-Key", key))
-        return Answer(status=status, headers=tuple(headers), body=pretty(body))
+        if isinstance(body, Listed) and is_newest(version):
+            encoded = body.encoded()
+        else:
+            whole = body.body() if isinstance(body, Listed) else body
+            encoded = pretty(rendered(whole, version))
+        return Answer(status=status, headers=tuple(headers), body=encoded)
 
     def _check_key(self, call: Call) -> None:
         key = _api_key(call.headers.get("authorization", ""))
@@ -130,6 +159,24 @@ class Api:
             )
         if not key.startswith((self._prefix, self._prefix.replace("s", "r", 1))):
             raise Refused(f"Invalid API Key provided: {key[:8]}****{key[-4:]}", status=401)
+
+
+def _version(call: Call) -> str:
+    """The version that the request asks for; empty where it does not say.
+
+    Raises:
+        Refused: there is none such.
+    """
+    version = call.headers.get("stripe-version", "")
+    if not re.match(VERSION_PATTERN, version) or version > API_VERSION:
+        raise Refused(f"Invalid Stripe API version: {version}")
+    return version
+
+
+def _account(call: Call) -> str:
+    """The account that the request is for; a context may name the way to it, and it comes last."""
+    context = call.headers.get("stripe-context", "")
+    return call.headers.get("stripe-account", "") or context.rpartition("/")[2]
 
 
 def _api_key(authorization: str) -> str:

@@ -13,6 +13,7 @@ class MovableClock:
         self._real = real
         self._ahead_micros = 0
         self._stopped_at: int | None = None
+        self._moment = 0
         if start_seconds is not None:
             self._ahead_micros = start_seconds * MICROS_PER_SECOND - real.utc_micros()
 
@@ -30,6 +31,15 @@ class MovableClock:
     def seconds(self) -> int:
         """Whole seconds, as in every time that Stripe gives."""
         return self.utc_micros() // MICROS_PER_SECOND
+
+    def moment(self, second: int) -> int:
+        """Milliseconds since 1970 within `second`, later than every one given before it.
+
+        A second has a thousand of them; what happens beyond shares the last.
+        """
+        latest = min(self.utc_micros() // 1_000, second * 1_000 + 999)
+        self._moment = min(max(latest, self._moment + 1), second * 1_000 + 999)
+        return self._moment
 
     @property
     def stopped(self) -> bool:

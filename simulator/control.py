@@ -5,12 +5,15 @@ from typing import TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from simulator.deliveries import Delivery, Endpoint, Release, Standing
+from simulator.channel import Delivery, Standing
+from simulator.deliveries import Release
+from simulator.endpoints import EVERYTHING, WEBHOOK_RETRY_SECONDS, Endpoint, Envelope, Payload
 from simulator.errors import Refused, no_such
+from simulator.events import VERSION_PATTERN
 from simulator.exchange import Answer, Call, json_answer
 from simulator.faults import FaultPlan
 from simulator.sending import URL_PATTERN
-from simulator.simulation import WEBHOOK_RETRY_SECONDS, Simulation
+from simulator.simulation import Simulation
 from simulator.state import Body
 
 PREFIX = "/_simulator"
@@ -39,12 +42,20 @@ class ResetAsked(Asked):
 
 
 class EndpointAsked(Asked):
-    """Where webhooks should go; an empty `url` sends none."""
+    """Where events of which kind should go, and how; an empty `url` sends none."""
 
+    name: str = ""
     url: str = Field(pattern=URL_PATTERN)
     secrets: tuple[str, ...] = Field(default=("whsec_simulator",), min_length=1)
     lanes: int = Field(default=1, ge=1, le=64)
     retry_seconds: float = Field(default=WEBHOOK_RETRY_SECONDS, gt=0)
+    enabled_events: tuple[str, ...] = (EVERYTHING,)
+    api_version: str = Field(default="", pattern=VERSION_PATTERN)
+    from_self: bool = True
+    from_accounts: bool = False
+    payload: Payload = Payload.SNAPSHOT
+    envelope: Envelope = Envelope.NONE
+    thin_details: bool = True
 
 
 class ReleaseAsked(Asked):
@@ -111,12 +122,11 @@ class Control:
     async def _show(self, _body: bytes) -> Body:
         simulation = self._simulation
         standings = [delivery.standing for delivery in simulation.deliveries.kept]
-        endpoint = simulation.deliveries.endpoint
         return {
             **self._clock_shown(),
             "objects": simulation.world.state.counts(),
             "webhooks": {
-                "url": endpoint.url if endpoint else "",
+                "urls": [endpoint.url for endpoint in simulation.deliveries.endpoints],
                 "holding": simulation.deliveries.holding,
                 **{standing.value: standings.count(standing) for standing in Standing},
             },
@@ -161,15 +171,7 @@ class Control:
 
     async def _direct(self, body: bytes) -> Body:
         asked = EndpointAsked.model_validate_json(body)
-        endpoint = None
-        if asked.url:
-            endpoint = Endpoint(
-                url=asked.url,
-                secrets=asked.secrets,
-                lanes=asked.lanes,
-                retry_seconds=asked.retry_seconds,
-            )
-        await self._simulation.deliveries.direct_to(endpoint)
+        self._simulation.put_endpoint(Endpoint(**asked.model_dump()))
         return {"url": asked.url}
 
     async def _hold(self, _body: bytes) -> Body:
@@ -186,12 +188,11 @@ class Control:
 
     async def _resend(self, body: bytes) -> Body:
         asked = ResendAsked.model_validate_json(body)
-        events = self._simulation.world.state["event"]
         for identifier in asked.events:
-            event = events.find(identifier)
-            if event is None:
+            said = self._simulation.world.said.get(identifier)
+            if said is None:
                 raise no_such("event", identifier, parameter="events")
-            self._simulation.deliveries.send_again(event)
+            self._simulation.deliveries.send_again(said)
         return {"sent": len(asked.events)}
 
     async def _settle(self, body: bytes) -> Body:

@@ -1,10 +1,12 @@
 """Events: what Stripe says of a change, with the attributes that it changed."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from simulator.state import Body
 
 API_VERSION = "2026-10-28.endive"
+VERSION_PATTERN = r"^(\d{4}-\d{2}-\d{2}(\.[a-z]+)?)?$"
 RETENTION_SECONDS = 30 * 24 * 3_600
 
 
@@ -32,24 +34,20 @@ def event(
     kind: str,
     created: int,
     livemode: bool,
-    body: Body,
-    previous: Body | None,
-    request_id: str | None,
-    idempotency_key: str | None,
+    api_version: str,
+    data: Body,
+    request: Mapping[str, Any],
 ) -> Body:
     """An event as Stripe sends and lists it."""
-    data: dict[str, Any] = {"object": body}
-    if previous is not None:
-        data["previous_attributes"] = previous
     return {
         "id": identifier,
         "object": "event",
         **({"account": account} if account else {}),
-        "api_version": API_VERSION,
+        "api_version": api_version,
         "created": created,
         "data": data,
         "livemode": livemode,
         "pending_webhooks": 0,
-        "request": {"id": request_id, "idempotency_key": idempotency_key},
+        "request": request,
         "type": kind,
     }

@@ -92,13 +92,15 @@ class Faults:
                 return fault
         return None
 
-    def delays(self, event_id: str) -> list[float]:
+    def delays(self, event_id: str, endpoint: str = "") -> list[float]:
         """When an event is sent, in seconds from now, once for each time that it is sent.
 
-        Drawn from the plan's seed and the event's id: the order of requests changes nothing.
+        Drawn from the plan's seed, the event's id and the endpoint's name: the order of requests
+        changes nothing.
         """
         faults = self.plan.webhooks
-        draw = random.Random(f"{self.plan.seed}:{event_id}")  # noqa: S311
+        names = [str(self.plan.seed), event_id, *([endpoint] if endpoint else [])]
+        draw = random.Random(":".join(names))  # noqa: S311
         if draw.random() < faults.dropped:
             return []
         copies = 2 if draw.random() < faults.duplicated else 1

@@ -1,7 +1,9 @@
 """Stripe's form encoding: `items[0][price]=x&metadata[k]=v` to a tree of texts."""
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from urllib.parse import parse_qsl
+
+import orjson
 
 from simulator.errors import Refused
 
@@ -25,6 +27,31 @@ def decode(encoded: str) -> dict[str, Raw]:
     for name, value in fields:
         _plant(tree, _path(name), value, name=name)
     return tree
+
+
+def from_json(encoded: bytes) -> dict[str, Raw]:
+    """The tree of a JSON object, as the v2 API takes it, in the form that `decode` gives.
+
+    Raises:
+        Refused: it is no JSON object.
+    """
+    try:
+        found = orjson.loads(encoded or b"{}")
+    except orjson.JSONDecodeError:
+        found = None
+    if not isinstance(found, dict):
+        raise Refused("The request body is no JSON object.")
+    return {name: _raw(value) for name, value in found.items()}
+
+
+def _raw(value: Any) -> Raw:
+    if isinstance(value, dict):
+        return {name: _raw(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return {str(place): _raw(inner) for place, inner in enumerate(value)}
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else str(value)
 
 
 def _path(name: str) -> list[str]:

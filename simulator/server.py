@@ -4,6 +4,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Sequence
+from dataclasses import asdict
 from types import TracebackType
 from typing import Any, Self
 
@@ -14,6 +15,7 @@ from runtime.clock import Clock, SystemClock
 from simulator.application import Application
 from simulator.control import PREFIX
 from simulator.deliveries import Release
+from simulator.endpoints import Endpoint
 from simulator.errors import PortTaken
 from simulator.faults import FaultPlan
 from simulator.simulation import Options, Simulation
@@ -132,8 +134,12 @@ class Simulator:
         return list(self._ask("GET", "/faults")["struck"])
 
     def send_webhooks_to(self, url: str, *, secrets: Sequence[str], lanes: int = 1) -> None:
-        """Send webhooks to another address; an empty one sends none."""
+        """Send the webhooks of the nameless endpoint elsewhere; an empty address sends none."""
         self._ask("POST", "/webhooks", {"url": url, "secrets": list(secrets), "lanes": lanes})
+
+    def put_endpoint(self, endpoint: Endpoint) -> None:
+        """Send events to one more place, or elsewhere to the endpoint of that name."""
+        self._ask("POST", "/webhooks", asdict(endpoint))
 
     def hold_webhooks(self) -> None:
         """Keep webhooks back until they are released."""

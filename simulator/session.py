@@ -1,52 +1,15 @@
 """One request's, or one due entry's, changes: all of them with their events, or none."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from typing import Any
 
-from simulator.agenda import Agenda, Due
-from simulator.clock import MovableClock
+from simulator.agenda import Due
 from simulator.errors import no_such
-from simulator.events import event, previous_attributes
-from simulator.faults import Faults
-from simulator.identifiers import LONG, Identifiers
-from simulator.state import Body, Collection, State
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class World:
-    """What one account has, and what all accounts share, until a reset.
-
-    Args:
-        account: id of the connected account; empty for the platform.
-        by_account: every account's world, the platform's under the empty text; shared.
-        state: the objects of this account.
-        undelivered: ids of the events whose webhook was not accepted yet.
-        aside: by object id, what Stripe knows of an object and sends only on request.
-    """
-
-    account: str
-    by_account: dict[str, "World"]
-    state: State
-    clock: MovableClock
-    identifiers: Identifiers
-    agenda: Agenda
-    faults: Faults
-    undelivered: set[str]
-    aside: dict[str, Any]
-    livemode: bool
-
-    def connect(self, account: str) -> None:
-        """Give a new connected account a world of its own."""
-        self.by_account[account] = replace(self, account=account, state=State(), aside={})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
-    """The request that caused a change; both None where time did."""
-
-    request_id: str | None = None
-    idempotency_key: str | None = None
+from simulator.identifiers import LONG
+from simulator.said import Said
+from simulator.state import Body, Collection
+from simulator.telling import tell
+from simulator.world import Origin, World
 
 
 class Session:
@@ -61,12 +24,12 @@ class Session:
     def __init__(self, world: World, *, origin: Origin, outer: "Session | None" = None) -> None:
         self.world = world
         self.now = world.clock.seconds
-        self.events: list[Body] = outer.events if outer else []
+        self.changes: list[Said] = outer.changes if outer else []
         self._origin = origin
         self._undo: list[Callable[[], None]] = outer._undo if outer else []
 
     def within(self, account: str) -> "Session":
-        """A part of this session in another account: one fate, one row of events."""
+        """A part of this session in another account: one fate, one row of changes."""
         return Session(self.world.by_account[account], origin=self._origin, outer=self)
 
     def connect(self, account: str) -> None:
@@ -129,7 +92,7 @@ class Session:
         collection.put(new, created=self.now)
         self._undo.append(lambda: _restore(collection, before))
         if event is not None:
-            self.say(event, new, previous=previous_attributes(before, new))
+            self.say(event, new, before=before)
         return new
 
     def remove(self, body: Body, *, event: str | None = None) -> Body:
@@ -143,27 +106,48 @@ class Session:
             self.say(event, body)
         return {"id": identifier, "object": body["object"], "deleted": True}
 
-    def say(self, kind: str, body: Body, *, previous: Body | None = None) -> None:
-        """Put an event into the list of events; it is delivered once the request succeeded."""
-        said = event(
-            identifier=self.make_id("evt_"),
-            account=self.world.account,
-            kind=kind,
-            created=self.now,
-            livemode=self.world.livemode,
-            body=body,
+    def say(
+        self,
+        kind: str,
+        body: Body,
+        *,
+        before: Body | None = None,
+        previous: Body | None = None,
+        only_thin: bool = False,
+    ) -> None:
+        """Say what happened; it is delivered once the request succeeded.
+
+        Args:
+            kind: the event's type.
+            body: the object as it is now.
+            before: the object as it was, where it changed.
+            previous: what the change replaced, where `before` is not at hand.
+            only_thin: no snapshot event tells it.
+        """
+        said = tell(
+            self.world,
+            self._origin,
+            kind,
+            body,
+            second=self.now,
+            before=before,
             previous=previous,
-            request_id=self._origin.request_id,
-            idempotency_key=self._origin.idempotency_key,
+            only_thin=only_thin,
         )
-        self.add(said)
-        self.events.append(said)
+        if said.snapshot is not None:
+            identifier = said.snapshot["id"]
+            self.world.said[identifier] = said
+            self._undo.append(lambda: self.world.said.__delitem__(identifier))
+            self.add(said.snapshot)
+        if said.thin is not None:
+            self.add(said.thin)
+        self.changes.append(said)
 
     def roll_back(self) -> None:
         """Undo every write of this session."""
         while self._undo:
             self._undo.pop()()
-        self.events.clear()
+        self.changes.clear()
 
 
 def _restore(collection: Collection, body: Body) -> None:

@@ -6,18 +6,21 @@ from runtime.clock import Clock
 from simulator.agenda import Agenda
 from simulator.api import Api
 from simulator.clock import MovableClock
-from simulator.deliveries import Deliveries, Endpoint
+from simulator.deliveries import Deliveries
+from simulator.endpoints import WEBHOOK_RETRY_SECONDS, Endpoint
+from simulator.events import API_VERSION
 from simulator.expanding import Expander
 from simulator.faults import FaultPlan, Faults
 from simulator.faulty import FaultyApi
 from simulator.identifiers import Identifiers
 from simulator.resources.catalogue import RESOURCES, all_routes
 from simulator.resources.due import happen
+from simulator.resources.webhook_endpoints import registered
 from simulator.routing import Router
-from simulator.session import Origin, Session, World
-from simulator.state import Body, State
-
-WEBHOOK_RETRY_SECONDS = 1.0
+from simulator.said import Said
+from simulator.session import Session
+from simulator.state import State
+from simulator.world import Origin, World
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +34,8 @@ class Options:
         webhook_secrets: signing secrets; a webhook is signed with each.
         webhook_lanes: webhooks in flight at once; 1 keeps them all in order.
         webhook_retry_seconds: wait before the second attempt; doubled before each further one.
+        endpoints: further receivers of events.
+        api_version: the account's default version.
         seed: decides every id.
         faults: what goes wrong.
         livemode: whether objects are live ones and `sk_live_` keys are asked for.
@@ -43,21 +48,24 @@ class Options:
     webhook_secrets: tuple[str, ...] = ("whsec_simulator",)
     webhook_lanes: int = 1
     webhook_retry_seconds: float = WEBHOOK_RETRY_SECONDS
+    endpoints: tuple[Endpoint, ...] = ()
+    api_version: str = API_VERSION
     seed: int = 0
     faults: FaultPlan = field(default_factory=FaultPlan)
     livemode: bool = False
     start_seconds: int | None = None
 
-    def endpoint(self) -> Endpoint | None:
-        """Where webhooks go."""
+    def all_endpoints(self) -> tuple[Endpoint, ...]:
+        """Every receiver of events."""
         if not self.webhook_url:
-            return None
-        return Endpoint(
+            return self.endpoints
+        own = Endpoint(
             url=self.webhook_url,
             secrets=self.webhook_secrets,
             lanes=self.webhook_lanes,
             retry_seconds=self.webhook_retry_seconds,
         )
+        return (own, *self.endpoints)
 
 
 class Simulation:
@@ -70,11 +78,12 @@ class Simulation:
         self.deliveries: Deliveries
         self.world: World
         self.api: FaultyApi
-        self._make(options.seed, endpoint=options.endpoint())
+        self._endpoints = {endpoint.name: endpoint for endpoint in options.all_endpoints()}
+        self._make(options.seed)
 
     async def start(self) -> None:
         """Begin to send webhooks."""
-        await self.deliveries.start()
+        self._direct()
 
     async def stop(self) -> None:
         """Send no more."""
@@ -84,9 +93,9 @@ class Simulation:
         """Forget everything but the fault plan and where webhooks go."""
         await self.deliveries.stop()
         chosen = self.options.seed if seed is None else seed
-        self._make(chosen, endpoint=self.deliveries.endpoint)
+        self._make(chosen)
         self.faults.put(self.faults.plan)
-        await self.deliveries.start()
+        self._direct()
 
     def advance_to(self, seconds: int) -> None:
         """Move the clock, stopping at each moment at which something comes due."""
@@ -102,7 +111,7 @@ class Simulation:
             except BaseException:
                 session.roll_back()
                 raise
-            self._publish(session.events)
+            self._publish(session.changes)
         world.clock.move_to(seconds)
 
     def tick(self) -> None:
@@ -111,10 +120,21 @@ class Simulation:
         if due_at is not None and due_at <= self.world.clock.seconds:
             self.advance_to(self.world.clock.seconds)
 
-    def _publish(self, events: list[Body]) -> None:
-        self.deliveries.publish(events)
+    def put_endpoint(self, endpoint: Endpoint) -> None:
+        """Send events to this receiver, in place of one of its name; an empty URL sends none."""
+        self._endpoints.pop(endpoint.name, None)
+        if endpoint.url:
+            self._endpoints[endpoint.name] = endpoint
+        self._direct()
 
-    def _make(self, seed: int, *, endpoint: Endpoint | None) -> None:
+    def _publish(self, changes: list[Said]) -> None:
+        self._direct()
+        self.deliveries.publish(changes)
+
+    def _direct(self) -> None:
+        self.deliveries.send_to([*self._endpoints.values(), *registered(self.world)])
+
+    def _make(self, seed: int) -> None:
         self.world = World(
             account="",
             by_account={},
@@ -123,13 +143,14 @@ class Simulation:
             identifiers=Identifiers(seed=seed),
             agenda=Agenda(),
             faults=self.faults,
-            undelivered=set(),
+            said={},
+            undelivered={},
             aside={},
             livemode=self.options.livemode,
+            api_version=self.options.api_version,
         )
         self.world.by_account[""] = self.world
         self.deliveries = Deliveries(
-            endpoint=endpoint,
             delays=self.faults.delays,
             undelivered=self.world.undelivered,
             clock=self._real,

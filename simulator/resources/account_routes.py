@@ -157,7 +157,7 @@ def _remove_external_account(session: Session, ids: tuple[str, ...], raw: dict[s
 
 
 def _persons(session: Session, _ids: tuple[str, ...], raw: dict[str, Raw]) -> Body:
-    return {**list_objects(session, PERSON, raw), "url": _url(session, PERSON)}
+    return {**list_objects(session, PERSON, raw).body(), "url": _url(session, PERSON)}
 
 
 def _add_person(session: Session, _ids: tuple[str, ...], raw: dict[str, Raw]) -> Body:

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from simulator.errors import Refused, no_such
-from simulator.events import previous_attributes
 from simulator.parameters import anything, choice, metadata, text
 from simulator.resource import CREATED, Resource, changes, empty_list, fresh, short_list
 from simulator.resources.capabilities import request_capability
@@ -57,8 +56,7 @@ def change_account(session: Session, body: Body, made: Mapping[str, Any]) -> Bod
     before = platform.get("account", body["id"])
     after = platform.change(before, {**made, **_standing({**before, **made})})
     if after is not before:
-        previous = previous_attributes(before, after)
-        session.within(body["id"]).say("account.updated", after, previous=previous)
+        session.within(body["id"]).say("account.updated", after, before=before)
     return after
 
 

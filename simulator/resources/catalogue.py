@@ -9,6 +9,7 @@ from simulator.resources.charges import CHARGE
 from simulator.resources.coupons import COUPON
 from simulator.resources.customers import CUSTOMER
 from simulator.resources.discounts import DISCOUNT
+from simulator.resources.event_destinations import destination_routes
 from simulator.resources.events import event_routes
 from simulator.resources.external_accounts import BANK_ACCOUNT, EXTERNAL_CARD
 from simulator.resources.invoice_items import INVOICEITEM
@@ -23,6 +24,8 @@ from simulator.resources.promotion_codes import PROMOTION_CODE
 from simulator.resources.refunds import REFUND
 from simulator.resources.subscription_items import SUBSCRIPTION_ITEM
 from simulator.resources.subscriptions import SUBSCRIPTION, discount_routes
+from simulator.resources.thin_events import thin_event_routes
+from simulator.resources.webhook_endpoints import WEBHOOK_ENDPOINT
 from simulator.routing import Route, nested_list, routes_of
 
 ENDPOINTS: tuple[Resource, ...] = (
@@ -42,6 +45,7 @@ ENDPOINTS: tuple[Resource, ...] = (
     REFUND,
     SUBSCRIPTION,
     SUBSCRIPTION_ITEM,
+    WEBHOOK_ENDPOINT,
 )
 UNDER_ACCOUNTS: tuple[Resource, ...] = (BANK_ACCOUNT, CAPABILITY, EXTERNAL_CARD, PERSON)
 RESOURCES: tuple[Resource, ...] = (*ENDPOINTS, *UNDER_ACCOUNTS, DISCOUNT, LINE_ITEM)
@@ -49,7 +53,7 @@ RESOURCES: tuple[Resource, ...] = (*ENDPOINTS, *UNDER_ACCOUNTS, DISCOUNT, LINE_I
 
 
 def all_routes() -> list[Route]:
-    """Every endpoint under `/v1`."""
+    """Every endpoint of the API."""
     routes = [route for resource in ENDPOINTS for route in routes_of(resource)]
     nested = [
         nested_list(
@@ -65,6 +69,8 @@ def all_routes() -> list[Route]:
         *nested,
         *line_routes(),
         *event_routes(),
+        *thin_event_routes(),
+        *destination_routes(),
         *account_routes(),
         *discount_routes(),
     ]

@@ -53,7 +53,7 @@ def event_routes() -> list[Route]:
 def _list(session: Session, _ids: tuple[str, ...], raw: dict[str, Raw]) -> Body:
     if "type" in raw and "types" in raw:
         raise wrong_parameter("types", "You may pass either `type` or `types`, but not both.")
-    listed = list_objects(session, EVENT, raw)
+    listed = list_objects(session, EVENT, raw).body()
     return {**listed, "data": [_shown(session, event) for event in listed["data"]]}
 
 
@@ -65,4 +65,4 @@ def _retrieve(session: Session, ids: tuple[str, ...], _raw: dict[str, Raw]) -> B
 
 
 def _shown(session: Session, event: Body) -> Body:
-    return {**event, "pending_webhooks": int(event["id"] in session.world.undelivered)}
+    return {**event, "pending_webhooks": len(session.world.undelivered.get(event["id"], ()))}

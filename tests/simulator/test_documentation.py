@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from simulator.deliveries import ATTEMPTS_MAX
+from simulator.channel import ATTEMPTS_MAX
 from simulator.events import API_VERSION
 from simulator.faults import FaultPlan, ResponseFault, ResponseFaultKind, WebhookFaults
 from simulator.resources.catalogue import ENDPOINTS
