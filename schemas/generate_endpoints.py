@@ -16,7 +16,7 @@ import orjson
 
 from schemas.columns import Column, ColumnKind
 from schemas.endpoints import Child, ListEndpoint, Ways
-from schemas.generate_annotations import AnnotatedObject
+from schemas.generate_annotations import AnnotatedField, AnnotatedObject
 from schemas.generate_services import Endpoint, endpoints
 from schemas.shapes import Shape
 
@@ -129,62 +129,63 @@ class _Parts:
         annotated = self.annotated.get(name)
         for field in () if annotated is None else annotated.fields:
             if field.shape is Shape.PAGE:
-                found = self.reviewed.embedded.get(f"{name}.{field.name}")
-                if found is None:
+                found = self._embedded(name, field.name)
+                if not found:
                     raise NotReviewed(f"the embedded list {name}.{field.name}")
-                for target in field.targets:
-                    if self._has_id(target) and not (
-                        len(field.targets) > 1 and self._has_own_list(target)
-                    ):
-                        yield Child(
-                            field=field.name,
-                            object_name=target,
-                            owned=found.get("owned", False),
-                            expanded_only=found.get("expanded_only", False),
-                            path=found["path"],
-                        )
+                for target in self._elements(field):
+                    yield Child(
+                        field=field.name,
+                        object_name=target,
+                        owned=found.get("owned", False),
+                        expanded_only=found.get("expanded_only", False),
+                        path=found["path"],
+                    )
+
+    def _elements(self, field: AnnotatedField) -> tuple[str, ...]:
+        """The types in an embedded list; of several those alone that are at home there."""
+        if len(field.targets) == 1:
+            return field.targets
+        return tuple(target for target in field.targets if not self._has_own_list(target))
 
     def _owners(self, name: str) -> tuple[str, ...]:
         """The types whose objects alone show those of this type; empty if others do as well."""
         return tuple(
-            parent
-            for place, found in self.reviewed.embedded.items()
-            if found.get("owned", False)
-            for parent, _, field in [place.rpartition(".")]
-            if (annotated := self.annotated[parent].field(field)) is not None
-            if name in annotated.targets
+            parent.name
+            for parent in self.annotated.values()
+            for field in parent.fields
+            if name in field.targets and self._embedded(parent.name, field.name).get("owned")
         )
 
+    def _embedded(self, name: str, field: str) -> Mapping[str, Any]:
+        return self.reviewed.embedded.get(f"{name}.{field}", {})
+
     def _lists(self, name: str, expand: tuple[str, ...]) -> Iterator[ListEndpoint]:
-        for request in self.requests:
-            if self._is_read(request) and self._shows(request, name):
-                yield self._list_endpoint(name, request, expand)
+        shown = [found for found in self.requests if self._is_read(found, name)]
+        yield from (self._list_endpoint(name, request, expand) for request in shown)
         for more in self.reviewed.more_lists:
-            request = self._list_request(more["path"])
-            if name in request.object_names:
-                yield replace(
-                    self._list_endpoint(name, request, expand),
-                    parent=more["parent"],
-                    parent_field=more["parent_field"],
-                    only_parents_with=more["only_parents_with"],
-                )
+            for request in shown:
+                if request.path == more["path"]:
+                    yield replace(
+                        self._list_endpoint(name, request, expand),
+                        parent=more["parent"],
+                        parent_field=more["parent_field"],
+                        only_parents_with=more["only_parents_with"],
+                    )
 
-    def _is_read(self, request: Endpoint) -> bool:
-        return request.is_list and request.path not in self.reviewed.unread
-
-    def _shows(self, request: Endpoint, name: str) -> bool:
-        """Whether it lists the type; among others only if the type has no list to itself."""
+    def _is_read(self, request: Endpoint, name: str) -> bool:
+        """Whether it is read for a type: among others only if the type has no list to itself."""
+        if not request.is_list or request.path in self.reviewed.unread:
+            return False
         alone = request.object_names == (name,)
         return alone or (name in request.object_names and not self._has_own_list(name))
 
     def _has_own_list(self, name: str) -> bool:
         """Whether a list shows this type and no other."""
         return any(
-            self._is_read(found) and found.object_names == (name,) for found in self.requests
+            found.is_list and found.object_names == (name,)
+            for found in self.requests
+            if found.path not in self.reviewed.unread
         )
-
-    def _list_request(self, path: str) -> Endpoint:
-        return next(found for found in self.requests if found.is_list and found.path == path)
 
     def _list_endpoint(
         self, name: str, request: Endpoint, expand: tuple[str, ...]
@@ -249,18 +250,20 @@ class _Parts:
         return self.annotated[name].field("id") is not None
 
     def _writable(self, name: str, columns: Sequence[Column]) -> Iterator[str]:
-        taken = {
-            parameter
+        updates = [
+            request
             for request in self.requests
             if request.method == "update" and name in request.object_names
             if not request.path.startswith(_TEST_HELPERS)
-            for parameter in request.parameters
-        }
+        ]
+        taken = {parameter for request in updates for parameter in request.parameters}
+        nested = {parameter for request in updates for parameter in request.nested}
         sources = [column.source for column in columns]
         for column in columns:
-            # Of an embedded object's two columns, the id is what an update takes.
-            whole = column.kind is ColumnKind.JSON and sources.count(column.source) > 1
-            if column.source in taken and not whole:
+            # Of an embedded object's two columns, one is what an update takes.
+            alone = sources.count(column.source) == 1
+            whole = (column.kind is ColumnKind.JSON) == (column.source in nested)
+            if column.source in taken and (alone or whole):
                 yield column.name
 
 

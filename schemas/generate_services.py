@@ -32,6 +32,7 @@ class Endpoint:
         path: the address, with the package's names in braces.
         parameters: what it takes beside the path, in the package's order.
         required: those of the parameters that it does not go without.
+        nested: those that take an object or a list of objects.
         takes_window: whether `created` takes a beginning and an end.
         object_names: the types that it answers with, or lists.
         is_list: whether it answers with a list that is read page by page.
@@ -43,6 +44,7 @@ class Endpoint:
     path: str
     parameters: tuple[str, ...]
     required: tuple[str, ...]
+    nested: tuple[str, ...]
     takes_window: bool
     object_names: tuple[str, ...]
     is_list: bool
@@ -89,10 +91,11 @@ def _endpoint(method: Callable[..., Any], verb: str, path: str, names: dict[str,
         path=path,
         parameters=tuple(own),
         required=() if taken is None else tuple(n for n in own if n in taken.__required_keys__),
+        nested=tuple(name for name, hint in own.items() if "Params" in str(hint)),
         takes_window="Created" in str(own.get("created", "")),
         object_names=_object_names(answer),
         is_list=typing.get_origin(answer) is ListObject,
-        words=" ".join([method.__doc__ or "", *_words(taken)]),
+        words=" ".join(f"{method.__doc__} {_words(taken)}".split()),
     )
 
 
@@ -129,13 +132,9 @@ def _object_names(answer: Any) -> tuple[str, ...]:
     return tuple(name for part in typing.get_args(answer) for name in _object_names(part))
 
 
-def _words(taken: Any) -> list[str]:
-    """The texts below the annotations of a parameter class."""
-    if taken is None:
-        return []
-    tree = ast.parse(textwrap.dedent(inspect.getsource(taken))).body[0]
-    assert isinstance(tree, ast.ClassDef)
-    return [ast.unparse(line.value) for line in tree.body if isinstance(line, ast.Expr)]
+def _words(taken: Any) -> str:
+    """The source of a parameter class: its annotations and the text below each."""
+    return "" if taken is None else textwrap.dedent(inspect.getsource(taken))
 
 
 _VERSION: Final = "/v1/"
