@@ -77,6 +77,15 @@ class ResendAsked(Asked):
     events: tuple[str, ...]
 
 
+class ThinAsked(Asked):
+    """A thin event without a snapshot event: its type without `v1.`, and its object."""
+
+    type: str
+    object: str
+    id: str
+    account: str = ""
+
+
 class SettleAsked(Asked):
     """How long to wait at most."""
 
@@ -95,6 +104,7 @@ class Control:
             ("GET", "/faults"): self._faults,
             ("POST", "/faults"): self._put_faults,
             ("GET", "/deliveries"): self._deliveries,
+            ("POST", "/thin_events"): self._say_thin,
             ("POST", "/webhooks"): self._direct,
             ("POST", "/webhooks/hold"): self._hold,
             ("POST", "/webhooks/release"): self._release,
@@ -194,6 +204,13 @@ class Control:
                 raise no_such("event", identifier, parameter="events")
             self._simulation.deliveries.send_again(said)
         return {"sent": len(asked.events)}
+
+    async def _say_thin(self, body: bytes) -> Body:
+        asked = ThinAsked.model_validate_json(body)
+        self._simulation.say_thin(
+            asked.type, name=asked.object, identifier=asked.id, account=asked.account
+        )
+        return {"said": asked.type}
 
     async def _settle(self, body: bytes) -> Body:
         asked = SettleAsked.model_validate_json(body)

@@ -141,6 +141,11 @@ class Simulator:
         """Send events to one more place, or elsewhere to the endpoint of that name."""
         self._ask("POST", "/webhooks", asdict(endpoint))
 
+    def say_thin(self, kind: str, name: str, identifier: str, *, account: str = "") -> None:
+        """Say of an object what no snapshot event tells, such as `price.activated`."""
+        asked = {"type": kind, "object": name, "id": identifier, "account": account}
+        self._ask("POST", "/thin_events", asked)
+
     def hold_webhooks(self) -> None:
         """Keep webhooks back until they are released."""
         self._ask("POST", "/webhooks/hold")

@@ -8,6 +8,7 @@ from simulator.api import Api
 from simulator.clock import MovableClock
 from simulator.deliveries import Deliveries
 from simulator.endpoints import WEBHOOK_RETRY_SECONDS, Endpoint
+from simulator.errors import no_such
 from simulator.events import API_VERSION
 from simulator.expanding import Expander
 from simulator.faults import FaultPlan, Faults
@@ -126,6 +127,18 @@ class Simulation:
         if endpoint.url:
             self._endpoints[endpoint.name] = endpoint
         self._direct()
+
+    def say_thin(self, kind: str, *, name: str, identifier: str, account: str) -> None:
+        """Say of an object what no snapshot event tells.
+
+        Raises:
+            Refused: there is no such account or object.
+        """
+        if account not in self.world.by_account:
+            raise no_such("account", account, parameter="account")
+        session = Session(self.world.by_account[account], origin=Origin())
+        session.say(kind, session.get(name, identifier), only_thin=True)
+        self._publish(session.changes)
 
     def _publish(self, changes: list[Said]) -> None:
         self._direct()

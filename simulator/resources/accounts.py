@@ -6,6 +6,7 @@ from typing import Any
 from simulator.errors import Refused, no_such
 from simulator.parameters import anything, choice, metadata, text
 from simulator.resource import CREATED, Resource, changes, empty_list, fresh, short_list
+from simulator.resources.account_shape import ACCOUNT_SHAPE
 from simulator.resources.capabilities import request_capability
 from simulator.resources.external_accounts import add_external_account, external_accounts_of
 from simulator.session import Session
@@ -14,16 +15,6 @@ from simulator.state import Body
 PLATFORM_ID = "acct_platformplatform"
 APPLICATION = {"id": "ca_simulated", "object": "application", "name": "Simulated platform"}
 
-_REQUIREMENTS: Mapping[str, Any] = {
-    "alternatives": [],
-    "current_deadline": None,
-    "currently_due": [],
-    "disabled_reason": None,
-    "errors": [],
-    "eventually_due": [],
-    "past_due": [],
-    "pending_verification": [],
-}
 _UPDATABLE = {
     "business_profile": anything,
     "business_type": choice("company", "government_entity", "individual", "non_profit"),
@@ -121,26 +112,7 @@ ACCOUNT = Resource(
     path="accounts",
     prefix="acct_",
     length=16,
-    blank={
-        "business_profile": {"mcc": None, "name": None, "support_email": None, "url": None},
-        "business_type": None,
-        "capabilities": {},
-        "charges_enabled": False,
-        "controller": {"type": "application"},
-        "country": "US",
-        "created": 0,
-        "default_currency": "usd",
-        "details_submitted": False,
-        "email": None,
-        "external_accounts": {},
-        "future_requirements": _REQUIREMENTS,
-        "metadata": {},
-        "payouts_enabled": False,
-        "requirements": _REQUIREMENTS,
-        "settings": {"dashboard": {"display_name": None, "timezone": "Etc/UTC"}},
-        "tos_acceptance": {"date": None, "ip": None, "user_agent": None},
-        "type": "none",
-    },
+    blank=ACCOUNT_SHAPE,
     create=_create,
     creatable={
         **_UPDATABLE,

@@ -1,19 +1,9 @@
 """What a connected account may do, once it was asked for."""
 
 from simulator.resource import Resource
+from simulator.resources.account_shape import REQUIREMENTS
 from simulator.session import Session
 from simulator.state import Body
-
-_REQUIREMENTS: Body = {
-    "alternatives": [],
-    "current_deadline": None,
-    "currently_due": [],
-    "disabled_reason": None,
-    "errors": [],
-    "eventually_due": [],
-    "past_due": [],
-    "pending_verification": [],
-}
 
 
 def request_capability(session: Session, name: str, *, requested: bool) -> Body:
@@ -43,10 +33,10 @@ CAPABILITY = Resource(
     prefix="",
     blank={
         "account": None,
-        "future_requirements": _REQUIREMENTS,
+        "future_requirements": REQUIREMENTS,
         "requested": False,
         "requested_at": None,
-        "requirements": _REQUIREMENTS,
+        "requirements": REQUIREMENTS,
         "status": "unrequested",
     },
     references={"account": "account"},

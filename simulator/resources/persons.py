@@ -2,17 +2,16 @@
 
 from simulator.parameters import ADDRESS, anything, array, choice, metadata, text
 from simulator.resource import Resource, changes, fresh
+from simulator.resources.account_shape import REQUIREMENTS
 from simulator.session import Session
 from simulator.state import Body
 
-_REQUIREMENTS: Body = {
-    "alternatives": [],
-    "currently_due": [],
-    "errors": [],
-    "eventually_due": [],
-    "past_due": [],
-    "pending_verification": [],
+_REQUIREMENTS = {
+    name: value
+    for name, value in REQUIREMENTS.items()
+    if name not in {"current_deadline", "disabled_reason"}
 }
+_DOCUMENT = {"back": None, "details": None, "details_code": None, "front": None}
 _SECRETS = ("id_number", "id_number_secondary", "ssn_last_4")
 """Numbers that Stripe only says it was given."""
 
@@ -61,6 +60,20 @@ PERSON = Resource(
     path="accounts/{id}/persons",
     prefix="person_",
     blank={
+        "address_kana": None,
+        "address_kanji": None,
+        "first_name_kana": None,
+        "first_name_kanji": None,
+        "full_name_aliases": None,
+        "gender": None,
+        "id_number_secondary_provided": False,
+        "last_name_kana": None,
+        "last_name_kanji": None,
+        "maiden_name": None,
+        "nationality": None,
+        "political_exposure": None,
+        "registered_address": None,
+        "us_cfpb_data": None,
         "account": None,
         "additional_tos_acceptances": {"account": {"date": None, "ip": None, "user_agent": None}},
         "address": None,
@@ -86,10 +99,10 @@ PERSON = Resource(
         "requirements": _REQUIREMENTS,
         "ssn_last_4_provided": False,
         "verification": {
-            "additional_document": None,
+            "additional_document": _DOCUMENT,
             "details": None,
             "details_code": None,
-            "document": None,
+            "document": _DOCUMENT,
             "status": "unverified",
         },
     },

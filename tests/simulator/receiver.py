@@ -3,6 +3,8 @@
 import json
 import threading
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -20,9 +22,10 @@ class Receiver:
 
     def __init__(self, *, secret: str = SECRET) -> None:
         self.bodies: list[bytes] = []
+        self.signatures: list[str] = []
         self.refused: list[str] = []
         self.answers: deque[int] = deque()
-        self._secret = secret
+        self.secret = secret
         self._changed = threading.Condition()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
@@ -56,7 +59,7 @@ class Receiver:
     def receive(self, body: bytes, signature: str) -> int:
         try:
             stripe.WebhookSignature.verify_header(
-                body.decode(), signature, self._secret, TOLERANCE_SECONDS
+                body.decode(), signature, self.secret, TOLERANCE_SECONDS
             )
         except stripe.SignatureVerificationError as error:
             self.refused.append(str(error))
@@ -65,6 +68,7 @@ class Receiver:
         if status == ACCEPTED:
             with self._changed:
                 self.bodies.append(body)
+                self.signatures.append(signature)
                 self._changed.notify_all()
         return status
 
@@ -86,3 +90,33 @@ class Receiver:
                 """Nothing."""
 
         return Handler
+
+
+@contextmanager
+def answering() -> Iterator[tuple[str, list[tuple[dict[str, str], bytes]]]]:
+    """An address that accepts everything, and the headers and bodies that it was sent."""
+    requests: list[tuple[dict[str, str], bytes]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            requests.append(({name.lower(): value for name, value in self.headers.items()}, body))
+            self.send_response(ACCEPTED)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            """Nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/bus", requests
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -79,7 +79,23 @@ def bodies(http: httpx.Client) -> dict[str, dict[str, Any]]:
     )
     invoice = subscription["latest_invoice"]
     charge = post("charges", amount="500", currency="usd", source="tok_visa")
+    account = post(
+        "accounts",
+        **{
+            "capabilities[card_payments][requested]": "true",
+            "capabilities[transfers][requested]": "true",
+            "external_account": "btok_us",
+            "type": "custom",
+        },
+    )
+    endpoint = {"url": "https://example.com/hook", "enabled_events[0]": "*"}
     found = [
+        account,
+        account["external_accounts"]["data"][0],
+        http.get(f"/v1/accounts/{account['id']}/capabilities/transfers").json(),
+        post(f"accounts/{account['id']}/external_accounts", external_account="tok_visa_debit"),
+        post(f"accounts/{account['id']}/persons", first_name="Jenny"),
+        post("webhook_endpoints", **endpoint),
         coupon,
         code,
         customer,

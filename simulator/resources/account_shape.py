@@ -1,0 +1,82 @@
+"""Every field of a connected account that Stripe always sends."""
+
+from collections.abc import Mapping
+from typing import Any
+
+REQUIREMENTS: Mapping[str, Any] = {
+    "alternatives": [],
+    "current_deadline": None,
+    "currently_due": [],
+    "disabled_reason": None,
+    "errors": [],
+    "eventually_due": [],
+    "past_due": [],
+    "pending_verification": [],
+}
+ACCOUNT_SHAPE: Mapping[str, Any] = {
+    "business_profile": {
+        "annual_revenue": {"amount": None, "currency": None, "fiscal_year_end": None},
+        "estimated_worker_count": None,
+        "mcc": None,
+        "minority_owned_business_designation": None,
+        "name": None,
+        "product_description": None,
+        "support_address": {
+            "city": None,
+            "country": None,
+            "line1": None,
+            "line2": None,
+            "postal_code": None,
+            "state": None,
+        },
+        "support_email": None,
+        "support_phone": None,
+        "support_url": None,
+        "url": None,
+    },
+    "business_type": None,
+    "capabilities": {},
+    "charges_enabled": False,
+    "company": None,
+    "controller": {"type": "application"},
+    "country": "US",
+    "created": 0,
+    "default_currency": "usd",
+    "details_submitted": False,
+    "email": None,
+    "external_accounts": {},
+    "groups": None,
+    "individual": None,
+    "metadata": {},
+    "payouts_enabled": False,
+    "settings": {
+        "bacs_debit_payments": {"display_name": None, "service_user_number": None},
+        "branding": {"icon": None, "logo": None, "primary_color": None, "secondary_color": None},
+        "card_issuing": {"tos_acceptance": {"date": None, "ip": None}},
+        "card_payments": {
+            "decline_on": {"avs_failure": True, "cvc_failure": True},
+            "statement_descriptor_prefix": None,
+            "statement_descriptor_prefix_kana": None,
+            "statement_descriptor_prefix_kanji": None,
+        },
+        "dashboard": {"display_name": None, "timezone": "Etc/UTC"},
+        "invoices": {"default_account_tax_ids": None, "hosted_payment_method_save": None},
+        "payments": {
+            "statement_descriptor": None,
+            "statement_descriptor_kana": None,
+            "statement_descriptor_kanji": None,
+            "statement_descriptor_prefix_kana": None,
+            "statement_descriptor_prefix_kanji": None,
+        },
+        "payouts": {
+            "debit_negative_balances": True,
+            "schedule": {"delay_days": 2, "interval": "daily"},
+            "statement_descriptor": None,
+        },
+        "sepa_debit_payments": {},
+    },
+    "tos_acceptance": {"date": None, "ip": None, "user_agent": None},
+    "type": "none",
+    "future_requirements": REQUIREMENTS,
+    "requirements": REQUIREMENTS,
+}
