@@ -1,6 +1,6 @@
 """The simulated world and its parts: made anew by a reset, moved on by time."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from runtime.clock import Clock
 from simulator.agenda import Agenda
@@ -13,11 +13,10 @@ from simulator.events import API_VERSION
 from simulator.expanding import Expander
 from simulator.faults import FaultPlan, Faults
 from simulator.faulty import FaultyApi
+from simulator.generic.types import Types, identities
 from simulator.identifiers import Identifiers
-from simulator.resources.catalogue import RESOURCES, all_routes
 from simulator.resources.due import happen
 from simulator.resources.webhook_endpoints import registered
-from simulator.routing import Router
 from simulator.said import Said
 from simulator.session import Session
 from simulator.state import State
@@ -74,6 +73,7 @@ class Simulation:
 
     def __init__(self, options: Options, *, real: Clock) -> None:
         self.options = options
+        self.types = Types()
         self._real = real
         self.faults = Faults(options.faults)
         self.deliveries: Deliveries
@@ -112,7 +112,7 @@ class Simulation:
             except BaseException:
                 session.roll_back()
                 raise
-            self._publish(session.changes)
+            self.publish(session.changes)
         world.clock.move_to(seconds)
 
     def tick(self) -> None:
@@ -138,20 +138,30 @@ class Simulation:
             raise no_such("account", account, parameter="account")
         session = Session(self.world.by_account[account], origin=Origin())
         session.say(kind, session.get(name, identifier), only_thin=True)
-        self._publish(session.changes)
+        self.publish(session.changes)
 
-    def _publish(self, changes: list[Said]) -> None:
+    def session(self, account: str) -> Session:
+        """Reads and writes of the simulator's owner in an account; empty for the platform."""
+        return Session(self.world.by_account[account], origin=Origin())
+
+    def publish(self, changes: list[Said]) -> None:
+        """Deliver what was said in a session that is over."""
         self._direct()
         self.deliveries.publish(changes)
 
     def _direct(self) -> None:
-        self.deliveries.send_to([*self._endpoints.values(), *registered(self.world)])
+        lanes, waits = self.options.webhook_lanes, self.options.webhook_retry_seconds
+        made = [
+            replace(endpoint, lanes=lanes, retry_seconds=waits)
+            for endpoint in registered(self.world)
+        ]
+        self.deliveries.send_to([*self._endpoints.values(), *made])
 
     def _make(self, seed: int) -> None:
         self.world = World(
             account="",
             by_account={},
-            state=State(),
+            state=State(identify=identities()),
             clock=MovableClock(real=self._real, start_seconds=self.options.start_seconds),
             identifiers=Identifiers(seed=seed),
             agenda=Agenda(),
@@ -170,8 +180,8 @@ class Simulation:
         )
         api = Api(
             world=self.world,
-            router=Router(all_routes()),
-            expander=Expander({resource.name: resource for resource in RESOURCES}),
-            publish=self._publish,
+            router=self.types.router,
+            expander=Expander(self.types.resources),
+            publish=self.publish,
         )
         self.api = FaultyApi(api, self.faults)
