@@ -77,6 +77,8 @@ class Ways:
         children: what its body embeds.
         writable: columns whose Stripe field an update takes under the same name.
         hidden: what of it no list shows; "" if the lists show every one.
+        untold: what of it no event tells; "" if its own events, or those of what it is a part of,
+            tell every change.
         unreachable: why neither a list nor an address of its own shows it; "" if one does.
     """
 
@@ -86,7 +88,13 @@ class Ways:
     children: tuple[Child, ...]
     writable: tuple[str, ...]
     hidden: str
+    untold: str
     unreachable: str
+
+    @property
+    def events_complete(self) -> bool:
+        """Whether events tell every change of it."""
+        return not self.untold
 
     @property
     def expand(self) -> tuple[str, ...]:
@@ -118,6 +126,7 @@ def _ways(name: str, entry: Mapping[str, Any]) -> Ways:
         children=tuple(Child(**found) for found in entry["children"]),
         writable=tuple(entry["writable"]),
         hidden=entry["hidden"],
+        untold=entry["untold"],
         unreachable=entry["unreachable"],
     )
 

@@ -63,7 +63,9 @@ def generated_files() -> dict[str, bytes]:
 def generated_endpoints() -> bytes:
     """The content of `schemas/endpoints.json`."""
     annotated = {found.name: found for found in annotated_objects()}
-    return generated_ways(annotated, columns_by_type(annotated, read_reviewed(), read_released()))
+    columns = columns_by_type(annotated, read_reviewed(), read_released())
+    told = {name for names in event_objects(annotated.keys()).values() for name in names}
+    return generated_ways(annotated, columns, told)
 
 
 def columns_by_type(

@@ -7,7 +7,7 @@ stops the generator.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -35,6 +35,7 @@ class ReviewedWays:
         passes: the readings of a list that together show every row.
         more_lists: lists of the rows that the plain list of the same address leaves out.
         hidden: what no list of a type shows.
+        untold: what no event tells of a type that has events.
         embedded: `type.field` of each list inside an object: its address, owned, expanded_only.
         addresses: of objects that no `retrieve` method fetches.
         unreachable: types that are neither listed nor retrieved, and why.
@@ -45,6 +46,7 @@ class ReviewedWays:
     passes: Mapping[str, Sequence[Mapping[str, str]]]
     more_lists: Sequence[Mapping[str, str]]
     hidden: Mapping[str, str]
+    untold: Mapping[str, str]
     embedded: Mapping[str, Mapping[str, Any]]
     addresses: Mapping[str, Sequence[str]]
     unreachable: Mapping[str, str]
@@ -63,6 +65,7 @@ def read_reviewed_ways() -> ReviewedWays:
         passes={path: reading["passes"] for path, reading in readings.items()},
         more_lists=lists["lists of rows that the plain list leaves out"],
         hidden=lists["what no list shows"],
+        untold=lists["what no event of a type tells"],
         embedded=lists["embedded lists"],
         addresses=lists["addresses that no `retrieve` method tells"],
         unreachable=lists["neither listed nor retrieved"],
@@ -70,18 +73,21 @@ def read_reviewed_ways() -> ReviewedWays:
 
 
 def generated_ways(
-    annotated: Mapping[str, AnnotatedObject], columns: Mapping[str, Sequence[Column]]
+    annotated: Mapping[str, AnnotatedObject],
+    columns: Mapping[str, Sequence[Column]],
+    told: Collection[str],
 ) -> bytes:
     """The content of `endpoints.json`.
 
     Args:
         annotated: every type of the package.
         columns: of each type that has a schema.
+        told: the types that some event carries.
 
     Raises:
         NotReviewed: the package has a list, a parameter or an embedded list that is in no list.
     """
-    ways = ways_by_type(annotated, columns, endpoints(), read_reviewed_ways())
+    ways = ways_by_type(annotated, columns, told, endpoints(), read_reviewed_ways())
     found = {name: _entry(way) for name, way in ways.items()}
     return orjson.dumps(found, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
@@ -89,6 +95,7 @@ def generated_ways(
 def ways_by_type(
     annotated: Mapping[str, AnnotatedObject],
     columns: Mapping[str, Sequence[Column]],
+    told: Collection[str],
     requests: Sequence[Endpoint],
     reviewed: ReviewedWays,
 ) -> dict[str, Ways]:
@@ -97,13 +104,14 @@ def ways_by_type(
     Raises:
         NotReviewed: the package has what is in no list.
     """
-    parts = _Parts(annotated=annotated, requests=requests, reviewed=reviewed)
+    parts = _Parts(annotated=annotated, told=told, requests=requests, reviewed=reviewed)
     return {name: parts.ways(name, found) for name, found in sorted(columns.items())}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Parts:
     annotated: Mapping[str, AnnotatedObject]
+    told: Collection[str]
     requests: Sequence[Endpoint]
     reviewed: ReviewedWays
 
@@ -116,12 +124,14 @@ class _Parts:
             children=children,
             writable=tuple(self._writable(name, columns)),
             hidden=self.reviewed.hidden.get(name, ""),
+            untold=self.reviewed.untold.get(name, "" if name in self.told else "any change"),
             unreachable=self.reviewed.unreachable.get(name, ""),
         )
         parents = self._owners(name)
         if parents:
-            owned = "" if ways.retrieve else f"part of its {' or '.join(parents)}, and had with it"
-            return replace(ways, unreachable=ways.unreachable or owned)
+            part = f"part of its {' or '.join(parents)}, and had with it"
+            unreachable = ways.unreachable or ("" if ways.retrieve else part)
+            return replace(ways, untold="", unreachable=unreachable)
         lists = sorted(self._lists(name, ways.expand), key=lambda found: found.parent != "")
         return replace(ways, lists=tuple(lists))
 

@@ -188,7 +188,7 @@ def test_a_childs_whole_list_is_at_an_address_of_the_package(
 
 
 def test_every_reviewed_type_is_of_the_catalogue() -> None:
-    lists = (REVIEWED.hidden, REVIEWED.addresses, REVIEWED.unreachable)
+    lists = (REVIEWED.hidden, REVIEWED.untold, REVIEWED.addresses, REVIEWED.unreachable)
     assert {name for found in lists for name in found} <= WAYS.keys()
     assert REVIEWED.parents.keys() | REVIEWED.passes.keys() <= PACKAGE_LISTS.keys()
 
@@ -224,6 +224,60 @@ def test_no_two_lists_of_a_type_are_the_same() -> None:
     assert set(readings.values()) == {1}
 
 
+def told(event_word: str) -> set[str]:
+    """The types of which an event with this last word tells."""
+    return {
+        name
+        for event in load_catalogue().event_types()
+        if event.rpartition(".")[2] == event_word
+        for name in load_catalogue().event_objects(event)
+    }
+
+
+@pytest.mark.parametrize(
+    ("method", "event_word", "told_by_another"),
+    [
+        # A charge is told by its outcome, a method by its being attached, a refund of a fee by
+        # the fee; a 3D Secure authentication begins with what it requires.
+        (
+            "create",
+            "created",
+            {"charge", "fee_refund", "payment_method", "three_d_secure.authentication"},
+        ),
+        ("update", "updated", set()),
+        ("delete", "deleted", set()),
+    ],
+)
+def test_what_a_request_does_and_no_event_tells_is_among_the_untold(
+    method: str, event_word: str, told_by_another: set[str]
+) -> None:
+    done = {
+        name
+        for found in endpoints()
+        if found.method == method and not found.path.startswith("/v1/test_helpers/treasury/")
+        for name in found.object_names
+        if load_catalogue().get(name).event_types
+    }
+    assert {name for name in done - told(event_word) if WAYS[name].events_complete} == (
+        told_by_another
+    )
+
+
+def test_a_type_without_events_is_told_by_none_unless_its_parent_tells() -> None:
+    for name, ways in WAYS.items():
+        if not load_catalogue().get(name).event_types:
+            owned = any(
+                name == c.object_name for w in WAYS.values() for c in w.children if c.owned
+            )
+            assert ways.untold == ("" if owned else "any change"), name
+
+
+def test_subscriptions_and_invoices_are_told_by_events_and_external_accounts_are_not() -> None:
+    complete = {name for name, ways in WAYS.items() if ways.events_complete}
+    assert {"customer", "invoice", "product", "price", "subscription"} <= complete
+    assert complete.isdisjoint({"balance_transaction", "bank_account", "person"})
+
+
 THING = AnnotatedObject(
     name="thing",
     fields=(AnnotatedField(name="id", shape=Shape.STRING, nullable=False, words=""),),
@@ -244,7 +298,7 @@ THINGS = Endpoint(
 
 def ways_to(thing: AnnotatedObject, *requests: Endpoint) -> Any:
     columns: dict[str, list[Column]] = {"thing": []}
-    return ways_by_type({"thing": thing}, columns, requests, REVIEWED)["thing"]
+    return ways_by_type({"thing": thing}, columns, {"thing"}, requests, REVIEWED)["thing"]
 
 
 def test_a_new_list_of_the_package_is_read_without_a_review() -> None:
