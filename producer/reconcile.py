@@ -5,22 +5,19 @@ published, so nothing here can overwrite a newer change. What is done here is to
 what should not have been.
 """
 
+import math
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import islice
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
-from producer.comparison import Comparison, object_id_of
-from producer.errors import StripeRefused, StripeUnreachable
-from producer.known_objects import Open
-from producer.rate_bucket import Purpose
+from producer.comparison import Comparison
+from producer.errors import RecordTooLarge
+from producer.one_by_one import OneByOne, Take
 from producer.reconcile_report import Tally
-from producer.retrieve_paths import retrieve_path
-from producer.stripe_api import Page, Retrieved
-from producer.verdict import Verdict
+from producer.stripe_api import Page
+from producer.verdict import DRIFT, Verdict
 from runtime import logs
 from runtime.clock import Clock
 from runtime.metrics import (
@@ -37,46 +34,25 @@ from schemas.inbox import Envelope
 UNSHOWN_MAX: Final = 10_000
 """Objects of one type and account that no list shows and that are retrieved in one run: about
 seven minutes at Stripe's limit. The rest is a later run's."""
-RETRIEVALS_AT_ONCE: Final = 8
-RETRIEVALS_PER_TURN: Final = 200
+NOT_SHOWN: Final = ("bad_request", "forbidden", "not_found")
+"""How Stripe refuses the lists of what an account does not use, or a key may not read."""
 STRANGERS_MAX: Final = 20
 """More deletes than this are believed only of an account that showed an object which we know."""
 
 
-_Answer = Retrieved | StripeRefused | StripeUnreachable
-
-
 class Lists(Protocol):
-    """Reads every list of an object type."""
+    """Reads every list of object types."""
 
-    def pages(self, object_name: str, account_id: str) -> Iterator[Page]:
-        """Every page of every list that shows objects of a type, embedded lists whole.
+    def read(self, objects: Sequence[str], account_id: str, take: Take) -> Mapping[str, str]:
+        """Read every list that shows objects of these types, embedded lists whole.
 
-        Raises:
-            StripeUnreachable: it gave up; what was not read is not known.
-            StripeRefused: a list cannot be read.
-        """
-        ...
+        Args:
+            objects: what to read; a parent is read once for all of them.
+            account_id: the connected account, empty for the merchant's own.
+            take: called from the calling thread.
 
-
-class Retriever(Protocol):
-    """Asks Stripe for one object by its address; `StripeApi` does it."""
-
-    def retrieve(
-        self,
-        *,
-        path: str,
-        object_name: str,
-        object_id: str,
-        account_id: str,
-        expand: Sequence[str] = (),
-        purpose: Purpose,
-    ) -> Retrieved:
-        """The object as it is now.
-
-        Raises:
-            StripeUnreachable: it gave up.
-            StripeRefused: asking again changes nothing.
+        Returns:
+            Why a type was not read to its end, a constant word, by object name.
         """
         ...
 
@@ -98,25 +74,25 @@ class Inbox(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Listed:
-    """A comparison whose lists are read.
+class _Group:
+    """Types that are read together, when their lists are read.
 
     Attributes:
         judged_at: not before this, in monotonic seconds: what was on its way has arrived by then.
     """
 
-    comparison: Comparison
+    comparisons: Mapping[str, Comparison]
     judged_at: float
 
 
 class Reconciler:
-    """Reconciles object types, one after the other.
+    """Reconciles object types, group by group.
 
     Args:
         comparison_of: makes the comparison of an object type.
         ways: to each object type.
         lists: reads lists.
-        retriever: asks for single objects.
+        one_by_one: asks for what lists do not decide.
         inbox: where what differs goes; none for a run that only looks.
         settle_seconds: how long a change may take from Stripe to its topic; what differs is
             looked at again after that, before it is called drift.
@@ -128,7 +104,7 @@ class Reconciler:
         comparison_of: Callable[[str], Comparison],
         ways: Mapping[str, Ways],
         lists: Lists,
-        retriever: Retriever,
+        one_by_one: OneByOne,
         inbox: Inbox | None,
         settle_seconds: float,
         clock: Clock,
@@ -138,7 +114,7 @@ class Reconciler:
         self._comparison_of = comparison_of
         self._ways = ways
         self._lists = lists
-        self._retriever = retriever
+        self._one_by_one = one_by_one
         self._inbox = inbox
         self._settle_seconds = settle_seconds
         self._clock = clock
@@ -147,159 +123,117 @@ class Reconciler:
         self._recognised: set[str] = set()
         self._log = logs.logger("reconcile")
 
-    def run(self, objects: Sequence[str], accounts: Collection[str]) -> list[Tally]:
+    def run(self, grouped: Iterable[Sequence[str]], accounts: Collection[str]) -> list[Tally]:
         """Reconcile these types for these accounts ("" is the merchant's own).
+
+        While what differs in one group settles, the next is read.
 
         Raises:
             KafkaUnreachable, RegistryUnreachable: what was published cannot be read, or what
                 differs not be stored; nothing wrong is left, and it may be run again.
             ForeignRecord: an object topic holds what no relay wrote.
         """
-        waiting: deque[_Listed] = deque()
-        tallies = []
+        waiting: deque[_Group] = deque()
+        tallies: list[Tally] = []
         try:
-            for object_name in objects:
+            for objects in grouped:
                 if self._stop.requested:
                     break
-                comparison = self._comparison_of(object_name)
-                waiting.append(_Listed(comparison=comparison, judged_at=0.0))
-                tallies.append(comparison.tally)
-                self._look(comparison, accounts)
-                waiting[-1] = self._listed(comparison)
+                comparisons = {name: self._comparison_of(name) for name in objects}
+                tallies += [comparison.tally for comparison in comparisons.values()]
+                waiting.append(_Group(comparisons=comparisons, judged_at=math.inf))
+                self._look(comparisons, accounts)
+                waiting[-1] = self._listed(comparisons)
                 now = self._clock.monotonic_seconds()
                 while waiting and waiting[0].judged_at <= now and not self._stop.requested:
-                    self._judge(waiting.popleft().comparison)
+                    self._judge(waiting.popleft())
             while waiting and not self._stopped_before(waiting[0].judged_at):
-                self._judge(waiting.popleft().comparison)
+                self._judge(waiting.popleft())
         finally:
-            for listed in waiting:
-                listed.comparison.tally.failures["stopped"] += 1
-                listed.comparison.close()
+            for group in waiting:
+                for comparison in group.comparisons.values():
+                    comparison.tally.failures["stopped"] += 1
+                    comparison.close()
         return tallies
 
     def _stopped_before(self, monotonic_seconds: float) -> bool:
         pause = max(monotonic_seconds - self._clock.monotonic_seconds(), 0.0)
         return self._stop.wait(seconds=pause)
 
-    def _listed(self, comparison: Comparison) -> _Listed:
-        settle = self._settle_seconds if comparison.known.count_open() else 0.0
-        return _Listed(comparison=comparison, judged_at=self._clock.monotonic_seconds() + settle)
-
-    def _look(self, comparison: Comparison, accounts: Collection[str]) -> None:
-        """Read the topic and all lists, and retrieve what the lists do not decide."""
-        comparison.read_topic()
-        for account_id in accounts:
-            if self._stop.requested:
-                return
-            if self._read_lists(comparison, account_id):
-                left_out = comparison.known.open_unshown(account_id, count_max=UNSHOWN_MAX)
-                comparison.tally.left_out += left_out
-        if comparison.known.count_open():
-            # The last records of what is open: what its address is made of, and what differs.
-            comparison.read_topic()
-            self._retrieve(comparison)
-        self._recognised |= comparison.recognised
-
-    def _read_lists(self, comparison: Comparison, account_id: str) -> bool:
-        """Whether everything that Stripe lists was seen."""
-        tally = comparison.tally
-        try:
-            for page in self._pages(tally.object_name, account_id):
-                comparison.take_page(page, account_id)
-                if self._stop.requested:
-                    return False
-        except StripeRefused as error:
-            known = comparison.known.count_alive(account_id)
-            (tally.failures if known else tally.passed_over)[error.reason] += 1
-        except StripeUnreachable:
-            tally.failures["unreachable"] += 1
-        else:
-            return True
-        return False
-
-    def _pages(self, object_name: str, account_id: str) -> Iterator[Page]:
-        ways = self._ways[object_name]
-        if ways.lists:
-            yield from self._lists.pages(object_name, account_id)
-            return
-        path = retrieve_path(object_name, {})
-        if path is not None:
-            # The only object of its type.
-            found = self._retrieved(object_name, path, object_name, account_id)
-            yield Page(
-                items=() if found.gone else (found.body,),
-                last_id="",
-                has_more=False,
-                observed_second=found.observed_second,
-            )
-
-    def _retrieve(self, comparison: Comparison) -> None:
-        undecided = comparison.to_be_retrieved()
-        with ThreadPoolExecutor(RETRIEVALS_AT_ONCE, thread_name_prefix="retrieve") as threads:
-            while not self._stop.requested:
-                turn = list(islice(undecided, RETRIEVALS_PER_TURN))
-                if not turn:
-                    return
-                asked = threads.map(
-                    lambda one: self._asked(comparison.tally.object_name, *one), turn
-                )
-                for (found, _), answer in zip(turn, asked, strict=True):
-                    self._take_answer(comparison, found, answer)
-                if comparison.tally.failures["unreachable"]:
-                    return
-
-    def _asked(self, object_name: str, found: Open, fields: Mapping[str, Any]) -> _Answer:
-        """What Stripe shows of one object, or why it does not; runs on a thread of its own."""
-        path = retrieve_path(object_name, fields)
-        if path is None:
-            return StripeRefused("no_address")
-        try:
-            return self._retrieved(object_name, path, object_id_of(found.key), found.account_id)
-        except (StripeRefused, StripeUnreachable) as error:
-            return error
-
-    def _take_answer(self, comparison: Comparison, found: Open, answer: _Answer) -> None:
-        match answer:
-            case Retrieved():
-                comparison.take_retrieved(found, answer)
-                return
-            case StripeRefused():
-                comparison.tally.verdicts[Verdict.REFUSED] += 1
-            case StripeUnreachable():
-                comparison.tally.failures["unreachable"] += 1
-        comparison.known.close_open([found.key])
-
-    def _retrieved(
-        self, object_name: str, path: str, object_id: str, account_id: str
-    ) -> Retrieved:
-        return self._retriever.retrieve(
-            path=path,
-            object_name=object_name,
-            object_id=object_id,
-            account_id=account_id,
-            expand=self._ways[object_name].expand,
-            purpose=Purpose.BACKGROUND,
+    def _listed(self, comparisons: Mapping[str, Comparison]) -> _Group:
+        differing = any(comparison.known.count_open() for comparison in comparisons.values())
+        settle_seconds = self._settle_seconds if differing else 0.0
+        return _Group(
+            comparisons=comparisons,
+            judged_at=self._clock.monotonic_seconds() + settle_seconds,
         )
 
-    def _judge(self, comparison: Comparison) -> None:
-        """Say what became of each object that differed, and let the inbox have it."""
-        tally = comparison.tally
-        with closing(comparison):
+    def _look(self, comparisons: Mapping[str, Comparison], accounts: Collection[str]) -> None:
+        """Read topics and lists, and retrieve what the lists do not decide."""
+        for comparison in comparisons.values():
+            self._expect(comparison.tally.object_name)
+            comparison.read_topic()
+        for account_id in accounts:
+            if not self._stop.requested:
+                self._read_lists(comparisons, account_id)
+        for name, comparison in comparisons.items():
             if comparison.known.count_open():
+                # The last records of what is open: what its address is made of, what differs.
                 comparison.read_topic()
-            strangers = self._strangers(comparison)
-            for finding in comparison.judged():
-                if finding.verdict is Verdict.DELETED and finding.account_id in strangers:
-                    tally.failures["another_account"] += 1
-                    continue
-                tally.verdicts[finding.verdict] += 1
-                tally.drift.update(finding.drift)
-                if finding.record is not None and self._inbox is not None:
-                    key, value, envelope = finding.record
+                self._one_by_one.retrieve(comparison)
+            self._recognised |= comparison.recognised
+            self._log.info(
+                "lists read",
+                object=name,
+                listed=comparison.tally.listed,
+                open=comparison.known.count_open(),
+            )
+
+    def _read_lists(self, comparisons: Mapping[str, Comparison], account_id: str) -> None:
+        def take(object_name: str, account_id: str, page: Page) -> None:
+            comparisons[object_name].take_page(page, account_id)
+
+        listed = [name for name in comparisons if self._ways[name].lists]
+        incomplete = dict(self._lists.read(listed, account_id, take)) if listed else {}
+        for name, comparison in comparisons.items():
+            if name not in listed:
+                incomplete |= self._one_by_one.read_single(name, account_id, take)
+            reason = incomplete.get(name)
+            if reason is None and not self._stop.requested:
+                left_out = comparison.known.open_unshown(account_id, count_max=UNSHOWN_MAX)
+                comparison.tally.left_out += left_out
+            elif reason in NOT_SHOWN and not comparison.known.count_alive(account_id):
+                comparison.tally.passed_over[reason] += 1
+            elif reason is not None:
+                comparison.tally.failures[reason] += 1
+
+    def _judge(self, group: _Group) -> None:
+        """Say what became of each object that differed, and let the inbox have it."""
+        for comparison in group.comparisons.values():
+            with closing(comparison):
+                if comparison.known.count_open():
+                    comparison.read_topic()
+                self._put(comparison)
+            self._count(comparison.tally)
+
+    def _put(self, comparison: Comparison) -> None:
+        tally = comparison.tally
+        strangers = self._strangers(comparison)
+        for finding in comparison.judged():
+            if finding.verdict is Verdict.DELETED and finding.account_id in strangers:
+                tally.failures["another_account"] += 1
+                continue
+            if finding.record is not None and self._inbox is not None:
+                key, value, envelope = finding.record
+                try:
                     self._inbox.put(key=key, value=value, envelope=envelope)
-            if self._inbox is not None:
-                self._inbox.flush()
-        self._count(tally)
+                except RecordTooLarge:
+                    tally.verdicts[Verdict.REFUSED] += 1
+                    continue
+            tally.verdicts[finding.verdict] += 1
+            tally.drift.update(finding.drift)
+        if self._inbox is not None:
+            self._inbox.flush()
 
     def _strangers(self, comparison: Comparison) -> set[str]:
         """Accounts that look like others than those whose objects were published.
@@ -312,6 +246,11 @@ class Reconciler:
             for account_id in comparison.accounts - self._recognised
             if comparison.known.count_alive(account_id) > STRANGERS_MAX
         }
+
+    def _expect(self, object_name: str) -> None:
+        """Let the series begin at 0: an alert sees only what grows."""
+        for verdict in DRIFT:
+            self._meters.add(RECONCILE_FOUND, 0, object=object_name, verdict=verdict.value)
 
     def _count(self, tally: Tally) -> None:
         name = tally.object_name

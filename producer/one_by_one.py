@@ -1,0 +1,136 @@
+"""Asks Stripe for objects by their addresses, where lists do not decide or do not exist."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, Final, Protocol
+
+from producer.asking import Answer, Asking
+from producer.comparison import Comparison, object_id_of
+from producer.errors import StripeRefused
+from producer.known_objects import Open
+from producer.rate_bucket import Purpose
+from producer.retrieve_paths import retrieve_path
+from producer.stripe_api import Page, Retrieved
+from producer.verdict import Verdict
+from runtime.stop import Stop
+from schemas.endpoints import Ways
+
+AT_ONCE: Final = 8
+ANSWER_SECONDS: Final = 1.0
+AWAY: Final = "unreachable"
+"""Why something was not shown, where Stripe did not answer for minutes."""
+
+Take = Callable[[str, str, Page], None]
+"""Takes what a list shows: object name, account, page."""
+
+
+class Retriever(Protocol):
+    """Asks for one object; `StripeApi` does it."""
+
+    def retrieve(
+        self,
+        *,
+        path: str,
+        object_name: str,
+        object_id: str,
+        account_id: str,
+        expand: Sequence[str] = (),
+        purpose: Purpose,
+    ) -> Retrieved:
+        """The object as it is now.
+
+        Raises:
+            StripeUnreachable: ask again later.
+            StripeRefused: asking again changes nothing.
+        """
+        ...
+
+
+class OneByOne:
+    """Retrieves what a comparison leaves undecided."""
+
+    def __init__(self, *, retriever: Retriever, ways: Mapping[str, Ways], stop: Stop) -> None:
+        self._retriever = retriever
+        self._ways = ways
+        self._stop = stop
+
+    def retrieve(self, comparison: Comparison) -> None:
+        """Ask for each object that the lists do not decide; gives up where Stripe is away."""
+        undecided = comparison.to_be_retrieved()
+        asking: Asking[Open] = Asking(threads=AT_ONCE, stop=self._stop)
+        try:
+            more = True
+            while more or asking.outstanding:
+                more = more and not self._stop.requested and not comparison.tally.failures[AWAY]
+                while more and asking.idle:
+                    found, fields = next(undecided, (None, {}))
+                    if found is None:
+                        more = False
+                    else:
+                        self._ask(asking, comparison, found, fields)
+                if asking.outstanding:
+                    self._take(comparison, asking.answer(seconds_max=ANSWER_SECONDS))
+        finally:
+            asking.close()
+
+    def read_single(self, object_name: str, account_id: str, take: Take) -> dict[str, str]:
+        """Take the only object of its type, where it has only one; or why it was not shown."""
+        path = retrieve_path(object_name, {})
+        if path is None:
+            return {}
+        asking: Asking[str] = Asking(threads=1, stop=self._stop)
+        asking.ask(object_name, self._question(object_name, path, object_name, account_id))
+        answer = None
+        while answer is None:
+            answer = asking.answer(seconds_max=ANSWER_SECONDS)
+        asking.close()
+        if isinstance(answer.error, StripeRefused):
+            return {object_name: answer.error.reason}
+        if answer.error is not None:
+            return {object_name: AWAY}
+        found: Retrieved = answer.found
+        page = Page(
+            items=() if found.gone else (found.body,),
+            last_id="",
+            has_more=False,
+            observed_second=found.observed_second,
+        )
+        take(object_name, account_id, page)
+        return {}
+
+    def _ask(
+        self, asking: Asking[Open], comparison: Comparison, found: Open, fields: Mapping[str, Any]
+    ) -> None:
+        name = comparison.tally.object_name
+        path = retrieve_path(name, fields)
+        if path is None:
+            comparison.tally.verdicts[Verdict.REFUSED] += 1
+            comparison.known.close_open([found.key])
+            return
+        object_id = object_id_of(found.key)
+        asking.ask(found, self._question(name, path, object_id, found.account_id))
+
+    def _take(self, comparison: Comparison, answer: Answer[Open] | None) -> None:
+        if answer is None:
+            return
+        if answer.error is None:
+            comparison.take_retrieved(answer.token, answer.found)
+            return
+        comparison.known.close_open([answer.token.key])
+        if isinstance(answer.error, StripeRefused):
+            comparison.tally.verdicts[Verdict.REFUSED] += 1
+        else:
+            comparison.tally.failures[AWAY] += 1
+
+    def _question(
+        self, object_name: str, path: str, object_id: str, account_id: str
+    ) -> Callable[[], Retrieved]:
+        return partial(
+            self._retriever.retrieve,
+            path=path,
+            object_name=object_name,
+            object_id=object_id,
+            account_id=account_id,
+            expand=self._ways[object_name].expand,
+            purpose=Purpose.BACKGROUND,
+        )
