@@ -77,6 +77,18 @@ POLL_BACKFILL_DUE = Metric(
         "backfill is not done."
     ),
 )
+RUN_READY = Metric(
+    name="stripeline_run_ready",
+    kind=Kind.GAUGE,
+    meaning="1 while a part of `producer run` is ready, otherwise 0.",
+    labels=("part",),
+)
+RUN_RESTARTS = Metric(
+    name="stripeline_run_restarts_total",
+    kind=Kind.COUNTER,
+    meaning="How often a part of `producer run` died and was started again.",
+    labels=("part",),
+)
 RELAY_CONSUMED = Metric(
     name="stripeline_relay_consumed_total",
     kind=Kind.COUNTER,
@@ -97,8 +109,25 @@ RELAY_DROPPED = Metric(
 RELAY_REFETCHED = Metric(
     name="stripeline_relay_refetched_total",
     kind=Kind.COUNTER,
-    meaning="Ties of one second that were settled by fetching the object again, by outcome.",
+    meaning="Objects that Stripe was asked for, by outcome.",
     labels=("outcome",),
+)
+RELAY_WANTED = Metric(
+    name="stripeline_relay_wanted_total",
+    kind=Kind.COUNTER,
+    meaning="Objects published without all of their lists and asked for, by reason.",
+    labels=("reason",),
+)
+RELAY_INCOMPLETE = Metric(
+    name="stripeline_relay_incomplete_total",
+    kind=Kind.COUNTER,
+    meaning="Objects published without all of their lists that cannot be asked for.",
+)
+RELAY_SIGHTED = Metric(
+    name="stripeline_relay_sighted_total",
+    kind=Kind.COUNTER,
+    meaning="Objects shown in another one's list and put into the inbox, by object.",
+    labels=("object",),
 )
 RELAY_BATCH_RECORDS = Metric(
     name="stripeline_relay_batch_records",
