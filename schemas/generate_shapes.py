@@ -3,6 +3,7 @@
 python -m schemas.generate_shapes
 """
 
+from collections.abc import Collection
 from typing import Any, Final
 
 import orjson
@@ -14,6 +15,7 @@ from schemas.generate_annotations import (
     class_of,
     inner_classes,
 )
+from schemas.generate_reviewed import read_reviewed
 from schemas.shapes import SHAPES_FILE, Shape
 
 VALUES_MAX: Final = 6
@@ -22,31 +24,35 @@ VALUES_MAX: Final = 6
 
 def shapes_json() -> bytes:
     """The file, as the pinned package gives it: one line per object type."""
+    times = read_reviewed().times
     lines = [
-        orjson.dumps(found.name) + b": " + orjson.dumps(_shown(class_of(found.name)))
+        orjson.dumps(found.name) + b": " + orjson.dumps(_shown(class_of(found.name), times))
         for found in annotated_objects()
     ]
     return b"{\n" + b",\n".join(lines) + b"\n}\n"
 
 
-def _shown(cls: type) -> dict[str, Any]:
+def _shown(cls: type, times: Collection[str]) -> dict[str, Any]:
     fields = list(annotated_fields(cls))
     types = next((found.values for found, _ in fields if found.name == "type"), ())
-    return {found.name: _field(found, annotation, types) for found, annotation in fields}
+    shown = {}
+    for found, annotation in fields:
+        of_type = found.shape is Shape.NESTED and found.nullable and found.name in types
+        shown[found.name] = _field(found, of_type=of_type, times=times)
+        if found.shape is Shape.NESTED and (of_type or not found.nullable):
+            shown[found.name]["fields"] = _shown(inner_classes(annotation)[0], times)
+    return shown
 
 
-def _field(found: AnnotatedField, annotation: Any, types: tuple[str, ...]) -> dict[str, Any]:
-    nested = found.shape is Shape.NESTED
-    of_type = nested and found.nullable and found.name in types
+def _field(found: AnnotatedField, *, of_type: bool, times: Collection[str]) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "shape": found.shape.value,
         "nullable": found.nullable,
         "values": found.values[:VALUES_MAX],
         "targets": found.targets,
         "of_type": of_type,
+        "time": found.shape is Shape.INTEGER and found.name in times,
     }
-    if nested and (of_type or not found.nullable):
-        shown["fields"] = _shown(inner_classes(annotation)[0])
     return {name: value for name, value in shown.items() if value not in (False, ())}
 
 

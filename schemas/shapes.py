@@ -40,6 +40,7 @@ class FieldShape:
         values: some of an enum's known values, the first ones.
         targets: object types that a reference or an embedded object may be of.
         of_type: the object has this field only while its `type` says so, by the field's name.
+        time: an integer is seconds since 1970.
         fields: of a nested object that is always there, or is there while `type` says so.
     """
 
@@ -48,6 +49,7 @@ class FieldShape:
     values: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
     of_type: bool = False
+    time: bool = False
     fields: "Fields" = field(default_factory=dict)
 
 
@@ -72,5 +74,6 @@ def _field(shown: Mapping[str, Any]) -> FieldShape:
         values=tuple(shown.get("values", ())),
         targets=tuple(shown.get("targets", ())),
         of_type=shown.get("of_type", False),
+        time=shown.get("time", False),
         fields=_fields(shown.get("fields", {})),
     )

@@ -12,6 +12,7 @@ from simulator.errors import Refused, no_such
 from simulator.events import VERSION_PATTERN
 from simulator.exchange import Answer, Call, json_answer
 from simulator.faults import FaultPlan
+from simulator.objects import Objects
 from simulator.sending import URL_PATTERN
 from simulator.simulation import Simulation
 from simulator.state import Body
@@ -97,12 +98,16 @@ class Control:
 
     def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation
+        objects = Objects(simulation)
         self._handlers: dict[tuple[str, str], Handler] = {
             ("GET", ""): self._show,
             ("POST", "/clock"): self._clock,
             ("POST", "/reset"): self._reset,
             ("GET", "/faults"): self._faults,
             ("POST", "/faults"): self._put_faults,
+            ("POST", "/objects"): objects.make,
+            ("POST", "/objects/change"): objects.change,
+            ("POST", "/objects/remove"): objects.remove,
             ("GET", "/deliveries"): self._deliveries,
             ("POST", "/thin_events"): self._say_thin,
             ("POST", "/webhooks"): self._direct,

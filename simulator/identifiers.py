@@ -30,6 +30,10 @@ class Identifiers:
         """A new code that people type, such as a coupon's id."""
         return "".join(self._sequence("code").choices(CODE_ALPHABET, k=length))
 
+    def number(self, name: str, *, at_most: int) -> int:
+        """A number from 1 on, from the sequence of the field `name`."""
+        return self._sequence(f"number of {name}").randint(1, at_most)
+
     def _sequence(self, name: str) -> random.Random:
         found = self._sequences.get(name)
         if found is None:

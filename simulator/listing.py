@@ -1,12 +1,17 @@
 """Lists as Stripe pages them: newest first, by cursors that are ids."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from typing import Any
 
 from simulator.errors import Refused, no_such, wrong_parameter
+from simulator.exchange import pretty
 from simulator.form import Raw
 from simulator.parameters import Parser, integer, parse, text
-from simulator.resource import Resource
+from simulator.resource import Filter, Resource, hides_nothing
 from simulator.session import Session
 from simulator.state import Body, Collection
 
@@ -16,7 +21,33 @@ LIMIT_MAX = 100
 CURSORS: dict[str, Parser] = {"limit": integer, "starting_after": text, "ending_before": text}
 
 
-def list_objects(session: Session, resource: Resource, raw: dict[str, Raw]) -> Body:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """A page of a list, not yet rendered: as a body, or at once as the bytes of an answer."""
+
+    collection: Collection
+    identifiers: list[str]
+    has_more: bool
+    url: str
+
+    def body(self) -> Body:
+        """The page as JSON."""
+        bodies = [self.collection.find(identifier) for identifier in self.identifiers]
+        return {"object": "list", "data": bodies, "has_more": self.has_more, "url": self.url}
+
+    def encoded(self) -> bytes:
+        """What `pretty` makes of the body, without parsing what is kept as bytes."""
+        if not self.identifiers:
+            return pretty(self.body())
+        elements = [self.collection.element(identifier) for identifier in self.identifiers]
+        ending = pretty({"has_more": self.has_more, "url": self.url})[1:]
+        data = b",\n    ".join(elements)
+        return b'{\n  "object": "list",\n  "data": [\n    ' + data + b"\n  ]," + ending
+
+
+def list_objects(
+    session: Session, resource: Resource, raw: dict[str, Raw], *, url: str = ""
+) -> Listed:
     """The page of `resource` that the parameters ask for.
 
     Raises:
@@ -25,32 +56,53 @@ def list_objects(session: Session, resource: Resource, raw: dict[str, Raw]) -> B
     parsers = {name: asked.parser for name, asked in resource.filters.items()}
     given = parse(raw, {**CURSORS, **parsers})
     asked = {name: given[name] for name in parsers if given.get(name) is not None}
-
-    def keeps(body: Body) -> bool:
-        return not resource.hides(session, body, asked) and all(
-            resource.filters[name].keeps(body, value) for name, value in asked.items()
-        )
-
     collection = session.world.state[resource.name]
     candidates = _candidates(collection, resource, given, asked)
-    return page(candidates, given, keeps=keeps, url=f"/v1/{resource.path}")
-
-
-def page(
-    candidates: Iterable[Body], given: Body, *, keeps: Callable[[Body], bool], url: str
-) -> Body:
-    """One page out of candidates that already start beyond the cursor."""
+    if resource.hides is not hides_nothing:
+        # What hides an object is the same for all of a stock.
+        candidates = (
+            identifier
+            for identifier in candidates
+            if not resource.hides(session, collection.sketch(identifier), asked)
+        )
+    tests = _tests(resource, asked)
+    if tests:
+        candidates = (
+            identifier
+            for identifier in candidates
+            if (body := collection.find(identifier)) is not None
+            and all(test(body) for test in tests)
+        )
     limit = _limit(given)
-    found: list[Body] = []
-    for body in candidates:
-        if keeps(body):
-            found.append(body)
-            if len(found) > limit:
-                break
+    found = list(islice(candidates, limit + 1))
     shown = found[:limit]
     if given.get("ending_before"):
         shown.reverse()
-    return {"object": "list", "data": shown, "has_more": len(found) > limit, "url": url}
+    return Listed(
+        collection=collection,
+        identifiers=shown,
+        has_more=len(found) > limit,
+        url=url or f"/v1/{resource.path}",
+    )
+
+
+def _tests(resource: Resource, asked: dict[str, Any]) -> list[Callable[[Body], bool]]:
+    """What an object's body has to pass; nothing of what the index or the times answer."""
+    indexed = _indexed(resource, asked)
+    return [
+        partial(_keeps, resource.filters[name], value)
+        for name, value in asked.items()
+        if name != indexed
+    ]
+
+
+def _keeps(asked: Filter, value: Any, body: Body) -> bool:
+    return asked.keeps(body, value)
+
+
+def _indexed(resource: Resource, asked: dict[str, Any]) -> str | None:
+    """The asked filter that the index answers."""
+    return next((name for name in asked if resource.filters[name].indexed), None)
 
 
 def page_of(bodies: list[Body], given: Body, *, name: str, url: str) -> Body:
@@ -66,12 +118,16 @@ def page_of(bodies: list[Body], given: Body, *, name: str, url: str) -> Body:
         place = places[identifier]
         backwards = parameter == "ending_before"
         rest = bodies[:place][::-1] if backwards else bodies[place + 1 :]
-    return page(rest, given, keeps=lambda _body: True, url=url)
+    limit = _limit(given)
+    shown = rest[:limit]
+    if given.get("ending_before"):
+        shown.reverse()
+    return {"object": "list", "data": shown, "has_more": len(rest) > limit, "url": url}
 
 
 def _candidates(
     collection: Collection, resource: Resource, given: Body, asked: dict[str, Any]
-) -> Iterable[Body]:
+) -> Iterable[str]:
     cursor = _cursor(given)
     place = None
     if cursor is not None:
@@ -79,27 +135,24 @@ def _candidates(
         if place is None:
             raise no_such(resource.name, cursor[1], parameter=cursor[0])
     backwards = "ending_before" in given
-    indexed = next((name for name in asked if resource.filters[name].indexed), None)
+    indexed = _indexed(resource, asked)
     if indexed is not None:
-        return _members(collection, indexed, asked[indexed], place=place, backwards=backwards)
+        members = collection.members(indexed, asked[indexed])
+        return _around(collection, members, place=place, backwards=backwards)
     if backwards:
-        return collection.oldest_first(above=-1 if place is None else place)
-    return collection.newest_first(below=_start(collection, place, asked.get("created")))
+        return collection.ids_oldest_first(above=-1 if place is None else place)
+    return collection.ids_newest_first(below=_start(collection, place, asked.get("created")))
 
 
-def _members(
-    collection: Collection, field: str, value: str, *, place: int | None, backwards: bool
-) -> list[Body]:
-    members = [
-        body
-        for body in collection.belonging(field, value)
-        if body["id"] not in collection.unlisted
-    ]
-    places = {body["id"]: collection.place(body["id"]) or 0 for body in members}
-    members.sort(key=lambda body: places[body["id"]])
-    if backwards:
-        return [body for body in members if place is None or places[body["id"]] > place]
-    return [body for body in reversed(members) if place is None or places[body["id"]] < place]
+def _around(
+    collection: Collection, members: list[str], *, place: int | None, backwards: bool
+) -> Iterable[str]:
+    listed = [member for member in members if member not in collection.unlisted]
+    if place is not None:
+        at = bisect_left(listed, place, key=lambda member: collection.place(member) or 0)
+        beside = at < len(listed) and collection.place(listed[at]) == place
+        listed = listed[at + beside :] if backwards else listed[:at]
+    return listed if backwards else reversed(listed)
 
 
 def _start(collection: Collection, place: int | None, created: Any) -> int | None:

@@ -12,6 +12,12 @@ from simulator.state import INDEXED_FIELDS, Body
 Create: TypeAlias = Callable[[Session, Body], Body]
 Change: TypeAlias = Callable[[Session, Body, Body], Body]
 Include: TypeAlias = Callable[[Session, Body], Any]
+Hides: TypeAlias = Callable[[Session, Body, Body], bool]
+
+
+def hides_nothing(_session: Session, _body: Body, _given: Body) -> bool:
+    """Every object is in the list."""
+    return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +74,7 @@ class Resource:
     filters: Mapping[str, Filter] = field(default_factory=dict)
     listed: bool = True
     lookup: Callable[[Session, str], Body] | None = None
-    hides: Callable[[Session, Body, Body], bool] = lambda _session, _body, _given: False
+    hides: Hides = hides_nothing
     references: Mapping[str, str] = field(default_factory=dict)
     included: Mapping[str, Include] = field(default_factory=dict)
 

@@ -1,21 +1,27 @@
 """From a method and a path to what is to be done; every resource's endpoints are built alike."""
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from simulator.errors import Refused
 from simulator.form import Raw
-from simulator.listing import list_objects
+from simulator.listing import Listed, list_objects
 from simulator.parameters import parse
 from simulator.resource import Action, Resource
 from simulator.session import Session
 from simulator.state import Body
 
-Handler: TypeAlias = Callable[[Session, tuple[str, ...], dict[str, Raw]], Body]
+Handler: TypeAlias = Callable[[Session, tuple[str, ...], dict[str, Raw]], Body | Listed]
 """Takes the ids in the path and the raw parameters (without `expand`)."""
 
 PLACEHOLDER = "{id}"
+
+
+def pattern(path: str) -> str:
+    """An address whose names in braces are all placeholders."""
+    return re.sub(r"\{\w+\}", PLACEHOLDER, path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,10 +99,10 @@ def nested_list(resource: Resource, *, parent: str, path: str, field: str) -> Ro
         field: the resource's field that holds the parent's id; also the name of a filter.
     """
 
-    def handler(session: Session, ids: tuple[str, ...], raw: dict[str, Raw]) -> Body:
-        owner = session.get(parent, ids[0])
-        listed = list_objects(session, resource, {**raw, field: owner["id"]})
-        return {**listed, "url": path.replace(PLACEHOLDER, owner["id"])}
+    def handler(session: Session, ids: tuple[str, ...], raw: dict[str, Raw]) -> Listed:
+        owner = session.get(parent, ids[0])["id"]
+        url = path.replace(PLACEHOLDER, owner)
+        return list_objects(session, resource, {**raw, field: owner}, url=url)
 
     return Route(method="GET", path=path, handler=handler)
 
@@ -113,7 +119,7 @@ def _retrieve(resource: Resource) -> Handler:
 
 
 def _list(resource: Resource) -> Handler:
-    def handler(session: Session, _ids: tuple[str, ...], raw: dict[str, Raw]) -> Body:
+    def handler(session: Session, _ids: tuple[str, ...], raw: dict[str, Raw]) -> Listed:
         return list_objects(session, resource, raw)
 
     return handler

@@ -3,7 +3,7 @@
 import socket
 import ssl
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from types import TracebackType
 from typing import Any, Self
@@ -124,6 +124,58 @@ class Simulator:
     def reset(self, *, seed: int | None = None) -> None:
         """Forget every object, event and delivery."""
         self._ask("POST", "/reset", {"seed": seed})
+
+    def make(
+        self,
+        name: str,
+        *,
+        count: int = 1,
+        fields: Body | None = None,
+        children: Mapping[str, int] | None = None,
+        account: str = "",
+        events: bool = True,
+        created: int | None = None,
+        over_seconds: int = 0,
+    ) -> list[str]:
+        """Make objects of any type; their ids, oldest first.
+
+        Args:
+            name: Stripe's `object`.
+            count: how many.
+            fields: what their bodies show beside what is made up; also the ids of parents.
+            children: how many elements each embedded list has, by field: `{"lines": 250}`.
+            account: the connected account that has them; empty for the platform.
+            events: whether each says so, where Stripe has an event for that.
+            created: unix time of the first one; None for now.
+            over_seconds: the others follow evenly over this time.
+        """
+        asked = {
+            "object": name,
+            "count": count,
+            "fields": fields or {},
+            "children": dict(children or {}),
+            "account": account,
+            "events": events,
+            "created": created,
+            "over_seconds": over_seconds,
+        }
+        return list(self._ask("POST", "/objects", asked)["ids"])
+
+    def change(
+        self, name: str, identifier: str, fields: Body, *, account: str = "", events: bool = True
+    ) -> Body:
+        """Change an object, whatever its endpoints would allow; silently without `events`."""
+        asked = {"object": name, "id": identifier, "fields": fields}
+        return self._ask(
+            "POST", "/objects/change", {**asked, "account": account, "events": events}
+        )
+
+    def remove(
+        self, name: str, identifier: str, *, account: str = "", events: bool = True
+    ) -> None:
+        """Take an object away, whatever its endpoints would allow; silently without `events`."""
+        asked = {"object": name, "id": identifier, "account": account, "events": events}
+        self._ask("POST", "/objects/remove", asked)
 
     def put_faults(self, plan: FaultPlan) -> None:
         """Let go wrong what the plan says; `FaultPlan()` lets nothing."""

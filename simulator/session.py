@@ -70,10 +70,21 @@ class Session:
         agenda, account = self.world.agenda, self.world.account
         agenda.note(at=at, due=due, identifier=identifier, account=account)
 
-    def add(self, body: Body, *, event: str | None = None, listed: bool = True) -> Body:
-        """Store a new object and say so with the event type `event`."""
-        collection, identifier = self.world.state[body["object"]], body["id"]
-        collection.put(body, created=self.now)
+    def add(
+        self,
+        body: Body,
+        *,
+        event: str | None = None,
+        listed: bool = True,
+        unseen: Mapping[str, str] | None = None,
+    ) -> Body:
+        """Store a new object and say so with the event type `event`.
+
+        `unseen` has the ids of parents that the body does not show, by field.
+        """
+        collection = self.world.state[body["object"]]
+        identifier = collection.identify(body)
+        collection.put(body, created=self.now, unseen=unseen)
         self._undo.append(lambda: collection.forget_newest(identifier))
         if not listed:
             collection.unlisted.add(identifier)
@@ -84,7 +95,7 @@ class Session:
     def change(self, body: Body, changes: Mapping[str, Any], *, event: str | None = None) -> Body:
         """Change fields of an object as it is stored now; the event is said if one differs."""
         collection = self.world.state[body["object"]]
-        before = collection.find(body["id"])
+        before = collection.find(collection.identify(body))
         assert before is not None
         new = {**before, **changes}
         if new == before:
@@ -97,7 +108,8 @@ class Session:
 
     def remove(self, body: Body, *, event: str | None = None) -> Body:
         """Take an object away; the answer that Stripe gives to a delete."""
-        collection, identifier = self.world.state[body["object"]], body["id"]
+        collection = self.world.state[body["object"]]
+        identifier = collection.identify(body)
         place = collection.place(identifier)
         assert place is not None
         collection.remove(identifier)

@@ -1,4 +1,6 @@
-"""Every resource and every endpoint that the simulator has."""
+"""Every resource and every endpoint that is written by hand."""
+
+from collections.abc import Mapping
 
 from simulator.resource import Resource
 from simulator.resources.account_routes import account_routes
@@ -52,17 +54,26 @@ RESOURCES: tuple[Resource, ...] = (*ENDPOINTS, *UNDER_ACCOUNTS, DISCOUNT, LINE_I
 """Also the ones that are only seen inside others."""
 
 
-def all_routes() -> list[Route]:
-    """Every endpoint of the API."""
-    routes = [route for resource in ENDPOINTS for route in routes_of(resource)]
+def all_routes(resources: Mapping[str, Resource]) -> list[Route]:
+    """Every endpoint that is written by hand.
+
+    Args:
+        resources: the resources by name, with what they have beside what is written here.
+    """
+    routes = [route for one in ENDPOINTS for route in routes_of(resources[one.name])]
     nested = [
         nested_list(
-            PAYMENT_METHOD,
+            resources["payment_method"],
             parent="customer",
             path="/v1/customers/{id}/payment_methods",
             field="customer",
         ),
-        nested_list(REFUND, parent="charge", path="/v1/charges/{id}/refunds", field="charge"),
+        nested_list(
+            resources["refund"],
+            parent="charge",
+            path="/v1/charges/{id}/refunds",
+            field="charge",
+        ),
     ]
     return [
         *routes,

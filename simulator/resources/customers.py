@@ -10,7 +10,7 @@ from simulator.parameters import (
     record,
     text,
 )
-from simulator.resource import CREATED, Resource, changes, empty_list, equals, fresh, short_list
+from simulator.resource import CREATED, Resource, changes, equals, fresh, short_list
 from simulator.resources.payment_methods import attach, payment_method_named
 from simulator.resources.subscription_states import cancel
 from simulator.session import Session
@@ -145,7 +145,6 @@ CUSTOMER = Resource(
     included={
         "cash_balance": lambda _session, _body: None,
         "invoice_credit_balance": lambda _session, _body: {},
-        "sources": lambda _session, body: empty_list(f"/v1/customers/{body['id']}/sources"),
         "subscriptions": _subscriptions,
         "tax": lambda _session, _body: {
             "automatic_tax": "unrecognized_location",
@@ -153,6 +152,5 @@ CUSTOMER = Resource(
             "location": None,
             "provider": "stripe",
         },
-        "tax_ids": lambda _session, body: empty_list(f"/v1/customers/{body['id']}/tax_ids"),
     },
 )

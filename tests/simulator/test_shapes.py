@@ -7,6 +7,7 @@ import httpx
 import orjson
 import pytest
 
+from simulator.generic.types import Types
 from simulator.resources.catalogue import RESOURCES
 
 ROOT = Path(__file__).parents[2]
@@ -179,7 +180,7 @@ def test_objects_have_every_field_of_stripes_examples_with_its_type(
 def test_objects_have_every_field_of_their_schema_and_no_other(
     bodies: dict[str, dict[str, Any]],
 ) -> None:
-    included = {resource.name: set(resource.included) for resource in RESOURCES}
+    included = {name: set(found.included) for name, found in Types().resources.items()}
     lacking, unknown = {}, {}
     for name, body in bodies.items():
         schema = orjson.loads((SCHEMAS_FOLDER / f"{name}.avsc").read_bytes())

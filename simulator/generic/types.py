@@ -1,0 +1,44 @@
+"""All types of objects together: what each is to the HTTP layer, and every endpoint."""
+
+from collections.abc import Mapping
+
+from schemas.objects import load_catalogue
+from simulator.generic.making import Making
+from simulator.generic.resources import generic_resources
+from simulator.generic.routes import generic_routes
+from simulator.resource import Resource
+from simulator.resources.catalogue import ENDPOINTS, RESOURCES, UNDER_ACCOUNTS, all_routes
+from simulator.routing import Router
+from simulator.state import Identify
+
+TOLD_APART_BY_ACCOUNT = "capability"
+"""Its objects lie in the world of their account, where their id is enough."""
+
+
+class Types:
+    """Every type, those written by hand and those known by their shape alone."""
+
+    def __init__(self) -> None:
+        by_hand = {resource.name: resource for resource in RESOURCES}
+        self.resources: Mapping[str, Resource] = {**by_hand, **generic_resources(by_hand)}
+        self.making = Making(by_hand)
+        only_read = {resource.name for resource in (*ENDPOINTS, *UNDER_ACCOUNTS)}
+        only_read -= {"bank_account", "card"}
+        generic = generic_routes(self.resources, self.making, only_read=only_read)
+        # Of two alike the first one wins: what is written by hand.
+        self.router = Router([*all_routes(self.resources), *generic])
+
+
+def identities() -> Mapping[str, Identify]:
+    """How objects without an id of their own are told apart, by type."""
+    return {
+        found.name: _by_fields(found.name, found.key_rule.fields)
+        for found in load_catalogue()
+        if found.key_rule is not None
+        and found.key_rule.fields != ("id",)
+        and found.name != TOLD_APART_BY_ACCOUNT
+    }
+
+
+def _by_fields(name: str, fields: tuple[str, ...]) -> Identify:
+    return lambda body: ":".join(str(body[field]) for field in fields) or name
