@@ -45,6 +45,7 @@ def simulator() -> None:
         webhook_secrets=settings.webhook_secrets(),
         webhook_lanes=settings.simulator_webhook_lanes,
         webhook_retry_seconds=settings.simulator_webhook_retry_seconds,
+        api_version=settings.simulator_api_version,
         seed=settings.simulator_seed,
         faults=settings.simulator_faults,
         livemode=settings.simulator_livemode,

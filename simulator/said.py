@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from simulator.endpoints import Payload
-from simulator.state import Body
+from simulator.state import Body, State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,6 +12,7 @@ class Said:
 
     Args:
         account: whose change it is; empty for the platform.
+        state: the objects of that account, as they are by now.
         subject: the object as it was right after the change, in the newest shape.
         before: the same right before it, where it is known whole.
         previous: what the change replaced, where anything.
@@ -20,6 +21,7 @@ class Said:
     """
 
     account: str
+    state: State
     subject: Body
     before: Body | None
     previous: Body | None

@@ -4,6 +4,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings
 
 from runtime.settings import Settings as SharedSettings
+from simulator.events import API_VERSION, VERSION_PATTERN
 from simulator.faults import FaultPlan
 from simulator.sending import URL_PATTERN
 
@@ -51,6 +52,13 @@ class SimulatorSettings(BaseSettings):
         description="Wait before a refused webhook is sent again; doubled each time.",
         examples=[0.2],
         gt=0,
+    )
+    simulator_api_version: str = Field(
+        default=API_VERSION,
+        description="API version of the simulated account: of its events, and of answers to "
+        "requests that ask for none.",
+        examples=["2025-02-24.acacia"],
+        pattern=VERSION_PATTERN,
     )
     simulator_seed: int = Field(
         default=0,

@@ -62,6 +62,7 @@ def tell(
         )
     return Said(
         account=world.account,
+        state=world.state,
         subject=subject,
         before=before,
         previous=previous,

@@ -56,4 +56,5 @@ def test_a_setting_and_its_option_begin_alike() -> None:
 
     assert settings.webhook_secrets() == options.webhook_secrets
     assert settings.simulator_webhook_retry_seconds == options.webhook_retry_seconds
+    assert settings.simulator_api_version == options.api_version
     assert (settings.simulator_seed, settings.simulator_faults) == (options.seed, options.faults)
