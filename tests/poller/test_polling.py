@@ -1,0 +1,104 @@
+"""With every webhook lost, Stripe's list of events brings all changes to their rows."""
+
+import pytest
+
+from simulator.endpoints import Endpoint
+from tests.end_to_end.installation import ARRIVE_SECONDS_MAX
+from tests.end_to_end.services import eventually, running
+from tests.end_to_end.stripe_events import WEBHOOK_SECRET
+from tests.end_to_end.topic_reader import assert_strictly_increasing
+from tests.poller.conftest import Polled
+from tests.simulator.shop import Shop
+
+pytestmark = pytest.mark.stack
+
+
+def _await_rows(polled: Polled, query: str, expected: list[dict[str, object]]) -> None:
+    eventually(
+        lambda: polled.installation.rows(query) == expected,
+        seconds_max=ARRIVE_SECONDS_MAX,
+        what=f"the rows are {expected}",
+        more=lambda: str(polled.installation.rows(query)),
+    )
+
+
+def test_a_webhook_lost_for_good_is_healed_by_the_poller(polled: Polled) -> None:
+    shop = Shop(polled.client)
+    customer = shop.customer(name="Ada")
+    polled.client.v1.customers.update(customer.id, {"name": "Ada Lovelace"})
+
+    query = f"select name from stripe.customer where id = '{customer.id}'"
+    _await_rows(polled, query, [{"name": "Ada Lovelace"}])
+
+    records = polled.installation.published("customer", {customer.id})
+    assert [record.value["name"] for record in records] == ["Ada", "Ada Lovelace"]
+    assert {record.value["_source"] for record in records} == {"poll"}
+
+
+def test_two_accounts_with_the_same_coupon_id_do_not_collide(polled: Polled) -> None:
+    def rows() -> list[dict[str, object]]:
+        return polled.installation.rows(
+            "select _account_id, id, percent_off, metadata ->> 'step' as step "
+            "from stripe_connect.coupon order by percent_off"
+        )
+
+    coupons = polled.client.v1.coupons
+    for percent, account in zip((10, 20), polled.accounts, strict=True):
+        coupons.create(
+            {"id": "SPRING", "percent_off": percent, "duration": "once"},
+            {"stripe_account": account},
+        )
+    expected = [
+        {"_account_id": account, "id": "SPRING", "percent_off": percent, "step": None}
+        for percent, account in zip((10, 20), polled.accounts, strict=True)
+    ]
+    eventually(
+        lambda: rows() == expected,
+        seconds_max=ARRIVE_SECONDS_MAX,
+        what="both coupons came by poll",
+        more=lambda: str(rows()),
+    )
+
+    webhook = polled.installation.webhook
+    polled.poller.pause()
+    with running(webhook):
+        polled.simulator.put_endpoint(
+            Endpoint(
+                url=f"http://127.0.0.1:{webhook.said('port')}/webhooks/stripe",
+                secrets=(WEBHOOK_SECRET,),
+                from_self=False,
+                from_accounts=True,
+            )
+        )
+        for account in polled.accounts:
+            coupons.update("SPRING", {"metadata": {"step": account}}, {"stripe_account": account})
+        eventually(
+            lambda: [row["step"] for row in rows()] == list(polled.accounts),
+            seconds_max=ARRIVE_SECONDS_MAX,
+            what="both changes came by webhook",
+            more=lambda: str(rows()),
+        )
+        polled.simulator.settle()
+    polled.poller.resume()
+
+
+def test_a_poller_killed_anywhere_loses_and_repeats_nothing_in_the_topics(
+    polled: Polled,
+) -> None:
+    customers = []
+    for number in range(4):
+        customers.append(polled.client.v1.customers.create({"name": "new"}).id)
+        polled.poller.kill()
+        polled.client.v1.customers.update(customers[-1], {"name": f"number {number}"})
+        polled.poller.launch()
+        if number % 2:
+            polled.poller.await_ready()
+    polled.poller.await_ready()
+
+    listed = ", ".join(f"'{customer}'" for customer in customers)
+    query = f"select name from stripe.customer where id in ({listed}) order by name"
+    _await_rows(polled, query, [{"name": f"number {number}"} for number in range(4)])
+
+    records = polled.installation.published("customer", customers)
+    assert len(records) == 8
+    assert_strictly_increasing(records)
