@@ -66,6 +66,32 @@ def poll(
     run(connected=connected)
 
 
+@app.command("run")
+def everything(
+    connected: Annotated[  # noqa: FBT002 - typer makes an option of it
+        bool, typer.Option("--connected", help="Poll and reconcile connected accounts as well.")
+    ] = False,
+    reconcile_every: Annotated[
+        str,
+        typer.Option(
+            "--reconcile-every",
+            help="From the end of one reconcile to the beginning of the next.",
+            metavar="DURATION",
+        ),
+    ] = "24h",
+) -> None:
+    """Run webhook, relay, poller and the reconcile schedule together, for small installations.
+
+    Each is a process of its own, started again when it dies; all end with this one, however it
+    ends. `/readyz` says which part is not ready, `/metrics` has the metrics of all.
+
+    Example: `STRIPE_API_KEY=rk_live_... STRIPE_WEBHOOK_SECRET=whsec_... stripeline producer run`
+    """
+    from producer.run_command import run
+
+    run(connected=connected, reconcile_every=reconcile_every)
+
+
 @app.command()
 def topics() -> None:
     """Make the topics that are missing, check those that exist, and show them all.
