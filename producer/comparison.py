@@ -20,14 +20,14 @@ from producer.order import Entry
 from producer.preparing import Candidate, Preparer
 from producer.reading import InboxRecord
 from producer.reconcile_report import Tally
-from producer.stripe_api import Page, Retrieved
+from producer.stripe_api import Retrieved
 from producer.verdict import Verdict, before_comparing, by_columns
 from runtime.clock import Clock
 from schemas import meta
 from schemas.errors import BadFrame, BadRecord
 from schemas.inbox import Envelope, Evidence, Kind, Source
 from schemas.meta import Operation
-from schemas.objects import ColumnKind, ObjectType, record_key
+from schemas.objects import ColumnKind, ObjectType
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,30 +104,22 @@ class Comparison:
                     (key, record.value) for key, _, record in mine if key in wanted
                 )
 
-    def take_page(self, page: Page, account_id: str) -> None:
-        """Compare what a list shows with what was published before it."""
-        candidates = self._shown(page.items, account_id, page.observed_second)
-        known = self.known.find(candidate.observation.key for candidate in candidates)
+    def take(self, shown: Sequence[Open]) -> None:
+        """Compare what Stripe's lists show with what was published before it."""
+        candidates = self._candidates(shown)
+        known = self.known.find(candidates)
         self.known.mark_shown(known)
-        if known:
-            self.recognised.add(account_id)
         self.tally.listed += len(candidates)
         self.tally.compared += len(known)
         opened, equal = [], []
-        for candidate in candidates:
-            key = candidate.observation.key
+        for key, (one, candidate) in candidates.items():
             found = known.get(key)
+            if found is not None:
+                self.recognised.add(one.account_id)
             if found is not None and found.alive and self._is_equal(found, candidate):
                 equal.append(key)
             else:
-                opened.append(
-                    Open(
-                        key=key,
-                        account_id=account_id,
-                        body=candidate.observation.value,
-                        observed_second=page.observed_second,
-                    )
-                )
+                opened.append(one)
         self.tally.verdicts[Verdict.UNCHANGED] += len(equal)
         self.known.close_open(equal)
         self.known.open(opened)
@@ -210,31 +202,24 @@ class Comparison:
         verdict = by_columns(drift, fingerprints=self._fingerprints, other_version=other_version)
         return verdict, drift
 
-    def _shown(
-        self, items: Sequence[bytes], account_id: str, observed_second: int
-    ) -> list[Candidate]:
-        """Candidates of what a page shows; lists of several types show others among them."""
-        records = []
-        for item in items:
-            shown = Open(key="", account_id=account_id, body=item, observed_second=observed_second)
-            key = record_key(self._object_type, msgspec.json.decode(item), account_id)
-            if key is not None:
-                records.append(self._record(key, shown))
+    def _candidates(self, shown: Sequence[Open]) -> dict[str, tuple[Open, Candidate]]:
+        """What the relay would make of these, by key; without what it could not read."""
+        by_key = {one.key: one for one in shown}
+        records = [self._record(one) for one in by_key.values()]
         prepared = self._preparer.prepare(records, lambda _names: {})
         self.tally.verdicts[Verdict.REFUSED] += len(prepared.dead)
-        return [
-            candidate
+        return {
+            candidate.observation.key: (by_key[candidate.observation.key], candidate)
             for candidate in prepared.candidates
-            if candidate.observation.object_name == self._object_type.name
-            and candidate.observation.kind is Kind.SNAPSHOT
-        ]
+            if candidate.observation.kind is Kind.SNAPSHOT
+        }
 
     def _candidate(self, found: Open) -> Candidate | None:
-        return self._preparer.candidate(self._record(found.key, found))
+        return self._preparer.candidate(self._record(found))
 
-    def _record(self, key: str, found: Open) -> InboxRecord:
+    def _record(self, found: Open) -> InboxRecord:
         return InboxRecord(
-            key=key.encode(),
+            key=found.key.encode(),
             value=found.body,
             headers=self._envelope(found).headers(),
             partition=0,

@@ -10,7 +10,7 @@ from producer.errors import StripeRefused
 from producer.known_objects import Open
 from producer.rate_bucket import Purpose
 from producer.retrieve_paths import retrieve_path
-from producer.stripe_api import Page, Retrieved
+from producer.stripe_api import Retrieved
 from producer.verdict import Verdict
 from runtime.stop import Stop
 from schemas.endpoints import Ways
@@ -19,9 +19,6 @@ AT_ONCE: Final = 8
 ANSWER_SECONDS: Final = 1.0
 AWAY: Final = "unreachable"
 """Why something was not shown, where Stripe did not answer for minutes."""
-
-Take = Callable[[str, str, Page], None]
-"""Takes what a list shows: object name, account, page."""
 
 
 class Retriever(Protocol):
@@ -72,31 +69,6 @@ class OneByOne:
                     self._take(comparison, asking.answer(seconds_max=ANSWER_SECONDS))
         finally:
             asking.close()
-
-    def read_single(self, object_name: str, account_id: str, take: Take) -> dict[str, str]:
-        """Take the only object of its type, where it has only one; or why it was not shown."""
-        path = retrieve_path(object_name, {})
-        if path is None:
-            return {}
-        asking: Asking[str] = Asking(threads=1, stop=self._stop)
-        asking.ask(object_name, self._question(object_name, path, object_name, account_id))
-        answer = None
-        while answer is None:
-            answer = asking.answer(seconds_max=ANSWER_SECONDS)
-        asking.close()
-        if isinstance(answer.error, StripeRefused):
-            return {object_name: answer.error.reason}
-        if answer.error is not None:
-            return {object_name: AWAY}
-        found: Retrieved = answer.found
-        page = Page(
-            items=() if found.gone else (found.body,),
-            last_id="",
-            has_more=False,
-            observed_second=found.observed_second,
-        )
-        take(object_name, account_id, page)
-        return {}
 
     def _ask(
         self, asking: Asking[Open], comparison: Comparison, found: Open, fields: Mapping[str, Any]

@@ -14,9 +14,9 @@ from typing import Final, Protocol
 
 from producer.comparison import Comparison
 from producer.errors import RecordTooLarge
-from producer.one_by_one import OneByOne, Take
+from producer.known_objects import Open
+from producer.one_by_one import OneByOne
 from producer.reconcile_report import Tally
-from producer.stripe_api import Page
 from producer.verdict import DRIFT, Verdict
 from runtime import logs
 from runtime.clock import Clock
@@ -40,11 +40,15 @@ STRANGERS_MAX: Final = 20
 """More deletes than this are believed only of an account that showed an object which we know."""
 
 
+Take = Callable[[str, Sequence[Open]], None]
+"""Takes what lists show of objects of one type."""
+
+
 class Lists(Protocol):
     """Reads every list of object types."""
 
     def read(self, objects: Sequence[str], account_id: str, take: Take) -> Mapping[str, str]:
-        """Read every list that shows objects of these types, embedded lists whole.
+        """Read all that shows objects of these types, embedded lists whole.
 
         Args:
             objects: what to read; a parent is read once for all of them.
@@ -190,14 +194,11 @@ class Reconciler:
             )
 
     def _read_lists(self, comparisons: Mapping[str, Comparison], account_id: str) -> None:
-        def take(object_name: str, account_id: str, page: Page) -> None:
-            comparisons[object_name].take_page(page, account_id)
+        def take(object_name: str, shown: Sequence[Open]) -> None:
+            comparisons[object_name].take(shown)
 
-        listed = [name for name in comparisons if self._ways[name].lists]
-        incomplete = dict(self._lists.read(listed, account_id, take)) if listed else {}
+        incomplete = self._lists.read(tuple(comparisons), account_id, take)
         for name, comparison in comparisons.items():
-            if name not in listed:
-                incomplete |= self._one_by_one.read_single(name, account_id, take)
             reason = incomplete.get(name)
             if reason is None and not self._stop.requested:
                 left_out = comparison.known.open_unshown(account_id, count_max=UNSHOWN_MAX)

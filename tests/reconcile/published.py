@@ -8,12 +8,13 @@ import msgspec
 from producer.comparison import Comparison
 from producer.fingerprint import Fingerprints
 from producer.kafka_changelog import StoredRecord, TopicEnd
+from producer.known_objects import Open
 from producer.object_topic import ObjectTopic
 from producer.order import Entry
 from producer.preparing import Preparer
 from producer.reconcile_report import Tally
 from producer.record import hash_of, headers_of
-from producer.stripe_api import Page, Retrieved
+from producer.stripe_api import Retrieved
 from runtime.clock import MICROS_PER_SECOND, SystemClock
 from schemas import meta
 from schemas.codec import RecordCodec, frame
@@ -113,14 +114,18 @@ class Published:
             )
         )
 
-    def page(self, *bodies: dict[str, Any], second: int) -> Page:
-        """A page that Stripe shows in this second."""
-        return Page(
-            items=tuple(msgspec.json.encode(self.body(body)) for body in bodies),
-            last_id="",
-            has_more=False,
-            observed_second=FIRST_SECOND + second,
-        )
+    def shown(self, *bodies: dict[str, Any], second: int, account_id: str = "") -> list[Open]:
+        """What a list of Stripe's shows in this second."""
+        whole = [self.body(body) for body in bodies]
+        return [
+            Open(
+                key=record_key(self.object_type, body, account_id) or "",
+                account_id=account_id,
+                body=msgspec.json.encode(body),
+                observed_second=FIRST_SECOND + second,
+            )
+            for body in whole
+        ]
 
     def retrieved(self, *, second: int, gone: bool = False, **fields: Any) -> Retrieved:
         """What Stripe shows of one object in this second."""

@@ -33,7 +33,7 @@ def test_what_stripe_shows_unchanged_is_not_kept(customers: Published) -> None:
     customers.publish(second=1, id="cus_1", name="a", metadata={"x": "1", "y": "2"})
     comparison = customers.comparison()
     shown = {"metadata": {"y": "2", "x": "1"}, "name": "a", "id": "cus_1"}
-    comparison.take_page(customers.page(shown, second=9), "")
+    comparison.take(customers.shown(shown, second=9))
     assert comparison.known.count_open() == 0
     assert comparison.tally.verdicts == {Verdict.UNCHANGED: 1, Verdict.REFUSED: 0}
     assert (comparison.tally.listed, comparison.tally.compared) == (1, 1)
@@ -43,7 +43,7 @@ def test_drift_names_the_columns_and_never_their_values(customers: Published) ->
     customers.publish(second=1, id="cus_1", name="Ada", email="a@example.com", balance=0)
     comparison = customers.comparison()
     shown = {"id": "cus_1", "name": "Bea", "email": "b@example.com", "balance": 0}
-    comparison.take_page(customers.page(shown, second=9), "")
+    comparison.take(customers.shown(shown, second=9))
     found = only(comparison)
     assert (found.verdict, found.drift) == (Verdict.REPAIRED, ("email", "name"))
     assert found.record is not None
@@ -55,14 +55,14 @@ def test_drift_names_the_columns_and_never_their_values(customers: Published) ->
 
 def test_what_was_never_published_is_created(customers: Published) -> None:
     comparison = customers.comparison()
-    comparison.take_page(customers.page({"id": "cus_1"}, second=9), "")
+    comparison.take(customers.shown({"id": "cus_1"}, second=9))
     assert only(comparison).verdict is Verdict.CREATED
 
 
 def test_a_change_that_was_only_on_its_way_is_no_drift(customers: Published) -> None:
     customers.publish(second=1, id="cus_1", name="old")
     comparison = customers.comparison()
-    comparison.take_page(customers.page({"id": "cus_1", "name": "new"}, second=9), "")
+    comparison.take(customers.shown({"id": "cus_1", "name": "new"}, second=9))
     customers.publish(second=8, id="cus_1", name="new")
     found = only(comparison)
     assert (found.verdict, found.record) == (Verdict.UNCHANGED, None)
@@ -71,7 +71,7 @@ def test_a_change_that_was_only_on_its_way_is_no_drift(customers: Published) -> 
 def test_a_change_after_the_listing_overtakes_it(customers: Published) -> None:
     customers.publish(second=1, id="cus_1", name="a")
     comparison = customers.comparison()
-    comparison.take_page(customers.page({"id": "cus_1", "name": "b"}, second=9), "")
+    comparison.take(customers.shown({"id": "cus_1", "name": "b"}, second=9))
     customers.publish(second=9, id="cus_1", name="c")
     found = only(comparison)
     assert (found.verdict, found.record) == (Verdict.OVERTAKEN, None)
@@ -84,7 +84,7 @@ def test_an_object_that_no_list_shows_is_asked_for_before_it_is_called_deleted(
     customers.publish(second=1, id="cus_2", name="a")
     customers.publish(second=1, id="cus_3", name="a")
     comparison = customers.comparison()
-    comparison.take_page(customers.page({"id": "cus_1", "name": "a"}, second=9), "")
+    comparison.take(customers.shown({"id": "cus_1", "name": "a"}, second=9))
     assert comparison.known.open_unshown("", count_max=10) == 0
     assert findings(comparison) == []
     asked = {found.key: (found, fields["id"]) for found, fields in comparison.to_be_retrieved()}
@@ -116,7 +116,7 @@ def test_an_object_that_is_deleted_here_and_listed_there_is_asked_for() -> None:
     coupons = Published("coupon")
     coupons.publish(second=1, id="SPRING", percent_off=10.0, operation=Operation.DELETED)
     comparison = coupons.comparison()
-    comparison.take_page(coupons.page({"id": "SPRING", "percent_off": 20.0}, second=9), "")
+    comparison.take(coupons.shown({"id": "SPRING", "percent_off": 20.0}, second=9))
     ((found, fields),) = comparison.to_be_retrieved()
     assert fields["id"] == "SPRING"
     alive = coupons.retrieved(second=10, id="SPRING", percent_off=20.0)
@@ -147,7 +147,7 @@ def test_what_only_looks_different_in_another_version_is_published_and_no_drift(
     customers.publish(second=1, id="cus_1", api_version=version, invoice_settings=settings)
     comparison = customers.comparison()
     shown = {"id": "cus_1", "invoice_settings": {"footer": None, "rendering_options": None}}
-    comparison.take_page(customers.page(shown, second=9), "")
+    comparison.take(customers.shown(shown, second=9))
     found = only(comparison)
     assert (found.verdict, found.drift) == (verdict, ("invoice_settings",))
     assert found.record is not None
@@ -159,7 +159,7 @@ def test_a_link_that_stripe_makes_anew_is_no_difference(other: dict[str, Any], c
     charges.publish(second=1, id="ch_1", status="succeeded", receipt_url="https://one")
     comparison = charges.comparison()
     shown = {"id": "ch_1", "status": "succeeded", "receipt_url": "https://two", **other}
-    comparison.take_page(charges.page(shown, second=9), "")
+    comparison.take(charges.shown(shown, second=9))
     assert comparison.known.count_open() == count
     assert [found.drift for found in findings(comparison)] == [("status",)] * count
 
@@ -168,10 +168,10 @@ def test_a_record_of_an_older_schema_is_compared_in_the_shape_of_today() -> None
     coupons = Published("coupon", without="times_redeemed")
     coupons.publish(second=1, id="SPRING", percent_off=10.0)
     comparison = coupons.comparison()
-    comparison.take_page(coupons.page({"id": "SPRING", "percent_off": 10.0}, second=9), "")
+    comparison.take(coupons.shown({"id": "SPRING", "percent_off": 10.0}, second=9))
     assert comparison.known.count_open() == 0
     shown = {"id": "SPRING", "percent_off": 10.0, "times_redeemed": 3}
-    comparison.take_page(coupons.page(shown, second=9), "")
+    comparison.take(coupons.shown(shown, second=9))
     assert only(comparison).drift == ("times_redeemed",)
 
 
@@ -181,22 +181,14 @@ def test_each_account_has_its_own_objects_of_one_id() -> None:
         coupons.publish(second=1, account_id=account_id, id="SPRING", percent_off=10.0)
     comparison = coupons.comparison("", "acct_1")
     shown = {"id": "SPRING", "percent_off": 10.0}
-    comparison.take_page(coupons.page(shown, second=9), "")
-    comparison.take_page(coupons.page({**shown, "percent_off": 20.0}, second=9), "acct_1")
+    comparison.take(coupons.shown(shown, second=9))
+    other = {**shown, "percent_off": 20.0}
+    comparison.take(coupons.shown(other, second=9, account_id="acct_1"))
     found = only(comparison)
     assert (found.account_id, found.verdict) == ("acct_1", Verdict.REPAIRED)
     assert found.record is not None
     assert (found.record[0], found.record[2].account_id) == ("acct_1/SPRING", "acct_1")
     assert comparison.known.count_alive("acct_2") == 0
-
-
-def test_a_list_of_several_types_gives_those_of_one() -> None:
-    cards = Published("card")
-    comparison = cards.comparison()
-    page = cards.page({"id": "card_1"}, {"id": "ba_1", "object": "bank_account"}, second=9)
-    comparison.take_page(page, "")
-    assert comparison.tally.listed == 1
-    assert only(comparison).verdict is Verdict.CREATED
 
 
 def test_the_address_of_an_object_is_made_of_its_last_record() -> None:

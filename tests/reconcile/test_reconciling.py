@@ -8,11 +8,12 @@ import pytest
 
 from producer import asking
 from producer.errors import StripeRefused, StripeUnreachable
-from producer.one_by_one import OneByOne, Take
+from producer.known_objects import Open
+from producer.one_by_one import OneByOne
 from producer.rate_bucket import Purpose
-from producer.reconcile import STRANGERS_MAX, Reconciler
+from producer.reconcile import STRANGERS_MAX, Reconciler, Take
 from producer.reconcile_report import Tally, exit_code
-from producer.stripe_api import Page, Retrieved
+from producer.stripe_api import Retrieved
 from producer.verdict import Verdict
 from runtime.clock import SystemClock
 from runtime.errors import ExitCode
@@ -34,7 +35,7 @@ class Shown:
     """
 
     published: Published
-    pages_shown: list[Page] = field(default_factory=list)
+    pages: list[Sequence[Open]] = field(default_factory=list)
     end: str = ""
     meanwhile: Callable[[], object] = lambda: None
     objects: dict[str, dict[str, Any] | Exception] = field(default_factory=dict)
@@ -44,8 +45,8 @@ class Shown:
 
     def read(self, objects: Sequence[str], account_id: str, take: Take) -> Mapping[str, str]:
         assert (tuple(objects), account_id) == ((self.published.object_type.name,), "")
-        for page in self.pages_shown:
-            take(objects[0], account_id, page)
+        for page in self.pages:
+            take(objects[0], page)
         self.meanwhile()
         return {objects[0]: self.end} if self.end else {}
 
@@ -77,7 +78,7 @@ class Shown:
         self.flushed += 1
 
     def shows(self, *bodies: dict[str, Any]) -> None:
-        self.pages_shown.append(self.published.page(*bodies, second=80))
+        self.pages.append(self.published.shown(*bodies, second=80))
 
     def run(
         self, *, dry_run: bool = False, stop: Stop | None = None, meters: Meters | None = None
@@ -212,7 +213,7 @@ def test_a_type_without_a_list_is_asked_for_object_by_object() -> None:
 
 def test_the_only_object_of_its_type_is_found_though_nothing_was_published() -> None:
     balances = shop("balance")
-    balances.objects = {"/v1/balance": {"available": []}}
+    balances.shows({"available": []})
     assert found(balances.run()) == {Verdict.CREATED: 1}
     assert [key for key, _ in balances.put_records] == ["balance"]
 
