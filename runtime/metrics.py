@@ -151,6 +151,24 @@ RELAY_LAG_SECONDS = Metric(
     kind=Kind.GAUGE,
     meaning="Seconds between arrival in the inbox and publishing, of the last record relayed.",
 )
+BACKFILL_OBJECTS = Metric(
+    name="stripeline_backfill_objects_total",
+    kind=Kind.COUNTER,
+    meaning="Objects that a backfill put into the inbox, by object.",
+    labels=("object",),
+)
+BACKFILL_REQUESTS = Metric(
+    name="stripeline_backfill_requests_total",
+    kind=Kind.COUNTER,
+    meaning="Questions of a backfill that Stripe answered, by object.",
+    labels=("object",),
+)
+BACKFILL_RETRIES = Metric(
+    name="stripeline_backfill_retries_total",
+    kind=Kind.COUNTER,
+    meaning="Questions of a backfill that were asked again (429, 5xx, no answer), by object.",
+    labels=("object",),
+)
 RECONCILE_COMPARED = Metric(
     name="stripeline_reconcile_compared_total",
     kind=Kind.COUNTER,
