@@ -172,6 +172,7 @@ class Service:
 
     def _read(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stderr is not None
+        speaker = ""
         with process.stderr as lines, self._log_path.open("ab") as log:
             for line in lines:
                 log.write(line)
@@ -179,6 +180,10 @@ class Service:
                 try:
                     fields = json.loads(line)
                 except ValueError:
+                    continue
+                # A service that starts others shows their lines too, after its own first one.
+                speaker = speaker or fields.get("service", "")
+                if fields.get("service", "") != speaker:
                     continue
                 with self._change:
                     self._said.update(fields)
