@@ -133,6 +133,8 @@ class _Parts:
             unreachable = ways.unreachable or ("" if ways.retrieve else part)
             return replace(ways, untold="", unreachable=unreachable)
         lists = sorted(self._lists(name, ways.expand), key=lambda found: found.parent != "")
+        if not lists and any("{" in path for path in ways.retrieve):
+            return replace(ways, hidden="any: each is retrieved once it is known")
         return replace(ways, lists=tuple(lists))
 
     def _children(self, name: str) -> Iterator[Child]:

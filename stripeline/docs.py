@@ -1,4 +1,4 @@
-"""Writes `docs/settings.md`, `docs/metrics.md` and `.env.example` from the code they describe.
+"""Writes the pages of `docs/` that say what the code says, and `.env.example`.
 
 Run it as `make docs`; a test fails when the files differ from the code.
 """
@@ -19,6 +19,10 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
 from runtime.metrics import CATALOGUE, Kind, Metric
+from schemas.endpoints import load_ways
+from schemas.generate_reviewed import read_reviewed
+from schemas.objects import load_catalogue
+from stripeline.objects_page import objects_page
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMENT_COLUMNS = 95
@@ -116,6 +120,7 @@ def documents() -> dict[str, str]:
     return {
         "docs/settings.md": settings_page(found, compose),
         "docs/metrics.md": metrics_page(CATALOGUE),
+        "docs/objects.md": objects_page(load_catalogue(), load_ways(), read_reviewed().not_stored),
         ".env.example": environment_file(found, compose),
     }
 
