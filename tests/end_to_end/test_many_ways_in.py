@@ -1,0 +1,150 @@
+"""The simulated Stripe with its accounts and all its ways in, through real processes."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from stripe import Account, RequestOptions, StripeClient
+
+from simulator.endpoints import Endpoint, Payload
+from simulator.server import Simulator
+from simulator.simulation import Options
+from tests.end_to_end.installation import ARRIVE_SECONDS_MAX, Installation
+from tests.end_to_end.services import Service, eventually, running
+from tests.end_to_end.stripe_events import WEBHOOK_SECRET
+from tests.end_to_end.topic_reader import assert_strictly_increasing
+from tests.infrastructure import Infrastructure
+from tests.isolation import fresh_database, fresh_namespace
+from tests.simulator.conftest import API_KEY, client_of
+
+pytestmark = pytest.mark.stack
+
+OBJECTS = "account,coupon,customer,person,product,subscription"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """A simulated Stripe with an installation behind it."""
+
+    simulator: Simulator
+    client: StripeClient
+    installation: Installation
+
+    def send_to(self, name: str, *, path: str = "", **fields: Any) -> None:
+        """Send events to the installation's webhook as one more endpoint of Stripe's."""
+        port = self.installation.webhook.said("port")
+        url = f"http://127.0.0.1:{port}/webhooks/stripe{path}"
+        endpoint = Endpoint(name=name, url=url, secrets=(WEBHOOK_SECRET,), **fields)
+        self.simulator.put_endpoint(endpoint)
+
+    def send_nothing_to(self, *names: str) -> None:
+        """Send no more to these endpoints."""
+        for name in names:
+            self.simulator.put_endpoint(Endpoint(name=name, url=""))
+
+    def poller(self, *arguments: str) -> Service:
+        """A poller of this installation; not started yet."""
+        return self.installation.service("producer", "poll", *arguments, name="poll")
+
+    def await_rows(self, query: str, expected: list[dict[str, Any]]) -> None:
+        """Wait until a query finds these rows."""
+        eventually(
+            lambda: self.installation.rows(query) == expected,
+            seconds_max=ARRIVE_SECONDS_MAX,
+            what=f"{len(expected)} rows are right",
+            more=lambda: f"{query}\n{self.installation.rows(query)}",
+        )
+
+
+@pytest.fixture(scope="module")
+def world(stack: Infrastructure, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp("installation")
+    with (
+        Simulator(Options(webhook_retry_seconds=0.2)) as simulator,
+        fresh_namespace(stack) as namespace,
+        fresh_database(stack) as database_url,
+    ):
+        installation = Installation(
+            stack,
+            namespace=namespace,
+            database_url=database_url,
+            folder=folder,
+            OBJECTS=OBJECTS,
+            STRIPE_API_KEY=API_KEY,
+            STRIPE_API_BASE=simulator.url,
+            POLL_INTERVAL_SECONDS="0.2",
+        )
+        with installation.running():
+            yield World(
+                simulator=simulator, client=client_of(simulator), installation=installation
+            )
+
+
+@pytest.fixture
+def accounts(world: World) -> Iterator[tuple[Account, Account]]:
+    """Two connected accounts, whose events are sent."""
+    world.send_to("connect", from_self=False, from_accounts=True)
+    create = world.client.v1.accounts.create
+    yield create({"country": "DE"}), create({"country": "FR"})
+    world.send_nothing_to("connect")
+
+
+def of(account: Account) -> RequestOptions:
+    return {"stripe_account": account.id}
+
+
+def test_two_accounts_with_the_same_coupon_id_have_two_rows(
+    world: World, accounts: tuple[Account, Account]
+) -> None:
+    world.send_to("own")
+    world.client.v1.coupons.create({"id": "SPRING", "percent_off": 10})
+    for percent, account in zip((20, 30), accounts, strict=True):
+        world.client.v1.coupons.create({"id": "SPRING", "percent_off": percent}, of(account))
+    world.client.v1.coupons.delete("SPRING", None, of(accounts[0]))
+
+    world.await_rows(
+        "select id, percent_off::int from stripe.coupon", [{"id": "SPRING", "percent_off": 10}]
+    )
+    query = """
+        select _account_id as account, percent_off::int as percent, _deleted_at is null as alive
+        from stripe_connect.coupon where id = 'SPRING' order by percent_off
+    """
+    first, second = accounts
+    world.await_rows(
+        query,
+        [
+            {"account": first.id, "percent": 20, "alive": False},
+            {"account": second.id, "percent": 30, "alive": True},
+        ],
+    )
+    world.send_nothing_to("own")
+
+
+def test_an_event_that_comes_by_every_way_is_published_once(world: World) -> None:
+    update = world.client.v1.customers.update
+    poller = world.poller()
+    with running(poller):
+        for name in ("first", "second"):
+            world.send_to(name)
+        world.send_to("thin", path="/thin", payload=Payload.THIN)
+        made = world.client.v1.customers.create({"name": "first"})
+        world.simulator.advance(seconds=2)
+        update(made.id, {"name": "second"})
+        assert world.simulator.settle()
+        eventually(
+            lambda: poller.metric("stripeline_poll_events_total") >= 2,
+            seconds_max=ARRIVE_SECONDS_MAX,
+            what="the poller has brought both events",
+        )
+        # Comes last in its inbox partition: once it is a row, all before it are done with.
+        world.simulator.advance(seconds=2)
+        update(made.id, {"name": "third"})
+        world.await_rows(
+            f"select name from stripe.customer where id = '{made.id}'", [{"name": "third"}]
+        )
+    world.send_nothing_to("first", "second", "thin")
+
+    records = world.installation.published("customer", {made.id})
+    assert [record.value["name"] for record in records] == ["first", "second", "third"]
+    assert_strictly_increasing(records)
