@@ -1,5 +1,6 @@
 """The producer's commands, each with its imports inside."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -90,6 +91,75 @@ def everything(
     from producer.run_command import run
 
     run(connected=connected, reconcile_every=reconcile_every)
+
+
+@app.command()
+def backfill(
+    objects: Annotated[
+        list[str] | None,
+        typer.Argument(help="Types to read, as Stripe names them; all if none.", metavar="OBJECT"),
+    ] = None,
+    since: Annotated[
+        datetime | None, typer.Option(help="Only objects created at this time (UTC) or later.")
+    ] = None,
+    until: Annotated[
+        datetime | None, typer.Option(help="Only objects created before this time (UTC).")
+    ] = None,
+    connected: Annotated[  # noqa: FBT002 - typer makes an option of it
+        bool, typer.Option("--connected", help="Read the connected accounts as well.")
+    ] = False,
+) -> None:
+    """Read every object that Stripe lists into the inbox: fills the tables for the first time.
+
+    Stopped or killed, the same command goes on where it stood; once it is done, it begins anew.
+    It keeps below Stripe's limits and leaves a reserve for the other services. What the key may
+    not read is skipped and told at the end. Start `poll` before it, so that nothing is missed in
+    between. Exit code: 0 done, 3 Stripe or Kafka is away, 5 stopped before the end.
+
+    Example: `STRIPE_API_KEY=rk_live_... stripeline producer backfill customer subscription`
+    """
+    from producer.backfill_command import Wanted, run
+
+    run(Wanted(objects=tuple(objects or ()), since=since, until=until, connected=connected))
+
+
+@app.command()
+def reconcile(
+    objects: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Object types, `customer invoice`; all that are stored if none is named.",
+            metavar="[OBJECT]...",
+        ),
+    ] = None,
+    connected: Annotated[  # noqa: FBT002 - typer makes an option of it
+        bool, typer.Option("--connected", help="Compare connected accounts as well.")
+    ] = False,
+    dry_run: Annotated[  # noqa: FBT002 - typer makes an option of it
+        bool, typer.Option("--dry-run", help="Tell what differs, and write nothing.")
+    ] = False,
+    every: Annotated[
+        str,
+        typer.Option(
+            "--every",
+            help="Again and again, with this pause between two runs.",
+            metavar="DURATION",
+        ),
+    ] = "",
+) -> None:
+    """Compare what was published with what Stripe lists, and publish what differs.
+
+    Finds changes, creations and deletes that were missed, whatever was lost on the way, and names
+    the columns that differed. Unchanged objects cost nothing downstream.
+
+    Ends with 0 if nothing was missed, 4 if something was, 1 if not everything could be read.
+
+    Example: `STRIPE_API_KEY=rk_live_... stripeline producer reconcile customer subscription`
+    """
+    from producer.reconcile_command import run
+
+    code = run(objects=objects or (), connected=connected, dry_run=dry_run, every=every)
+    raise typer.Exit(code)
 
 
 @app.command()

@@ -15,12 +15,14 @@ StripelineError
 |   +-- UnknownOutcome      Kafka did not say whether the transaction was committed
 |   +-- PartitionsMoved     the group gave out the inbox's partitions anew
 +-- ForeignRecord           an object topic holds a record that no relay wrote
++-- RegistryAway            the registry does not answer (exit code 3)
 +-- SchemaNotRegistered     the registry refuses an object's schema
 +-- MemoryUnusable          the relay's memory cannot be read or written
 +-- StripeUnreachable       Stripe does not answer, or asks to come later
 |   +-- RateLimited         Stripe wants fewer requests
 |   +-- LimiterStopped      the process ends; Stripe was not asked
 +-- StripeRefused           Stripe will not show the object, however often it is asked
++-- Unfinished              a command was stopped before its end (exit code 5)
 +-- RecordTooLarge          an object is larger than an inbox record may be
 
 Error                  The service                       The operator
@@ -33,11 +35,13 @@ NotStored              answers 503, Stripe sends again   looks at Kafka's health
 Unreadable             dead-letters the record           looks at the dead letter
 Interrupted            takes its partitions over again   looks at Kafka's health if it goes on
 ForeignRecord          stops                             takes the other writer's access away
+RegistryAway           tries again on a schedule         starts the registry
 SchemaNotRegistered    stops                             compares the subject's older schemas
 MemoryUnusable         stops                             makes room, or removes the memory's folder
 StripeUnreachable      tries again, for days if need be  looks at Stripe's status page
 StripeRefused          takes the order of arrival, or    gives the key read access to the object
                        skips the list and says so
+Unfinished             (the command ends)                gives the same command again
 RecordTooLarge         stores the object without the     nothing: the object's row is there
                        rest of its embedded lists
 """
@@ -159,6 +163,12 @@ class ForeignRecord(StripelineError):
         )
 
 
+class RegistryAway(StripelineError):
+    """The schema registry does not answer a command that reads topics."""
+
+    exit_code = ExitCode.UNREACHABLE
+
+
 class SchemaNotRegistered(StripelineError):
     """The registry refuses an object's schema; asking again changes nothing."""
 
@@ -197,3 +207,9 @@ class StripeRefused(StripelineError):
 
 class RecordTooLarge(StripelineError):
     """An object is larger than an inbox record may be; nothing of it was stored."""
+
+
+class Unfinished(StripelineError):
+    """A command was stopped before its end; the same command goes on where it stood."""
+
+    exit_code = ExitCode.UNFINISHED

@@ -110,6 +110,17 @@ class RateLimiter:
             bucket.regain(self._clock.monotonic_seconds())
             return bucket.per_second
 
+    def is_free(self, *, account_id: str, endpoint: str) -> bool:
+        """Whether a background request would not have to wait now."""
+        allowed = self._allowed
+        with self._changed:
+            now = self._clock.monotonic_seconds()
+            buckets = (
+                self._bucket(account_id, "", allowed.account_per_second),
+                self._bucket(account_id, endpoint, allowed.endpoint_per_second),
+            )
+            return all(bucket.wait_seconds(now, Purpose.BACKGROUND) <= 0 for bucket in buckets)
+
     def _acquire(self, account: Bucket, endpoint: Bucket, purpose: Purpose) -> Permit:
         buckets = (account, endpoint)
         with self._changed:

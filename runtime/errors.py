@@ -17,6 +17,7 @@ class ExitCode(IntEnum):
     WRONG_USAGE = 2
     UNREACHABLE = 3
     DIFFERENCE_FOUND = 4
+    UNFINISHED = 5
 
 
 class StripelineError(Exception):

@@ -42,6 +42,11 @@ SECTIONS = (
     ("Webhook", "producer.settings:WebhookSettings", "`stripeline producer webhook`."),
     ("Relay", "producer.relay_settings:RelaySettings", "`stripeline producer relay`."),
     (
+        "Backfill",
+        "producer.backfill_settings:BackfillSettings",
+        "`stripeline producer backfill`.",
+    ),
+    (
         "Database",
         "sink.settings:DatabaseSettings",
         "What `stripeline sink run` and `stripeline sink migrate` both read.",

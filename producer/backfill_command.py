@@ -1,0 +1,252 @@
+"""`stripeline producer backfill`: reads the settings, wires the run and tells what came of it."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from rich.console import Console
+
+from producer.asking import Asking
+from producer.backfill import Backfill, Scope
+from producer.backfill_items import ItemReader
+from producer.backfill_plan import plan_for, require_listed
+from producer.backfill_progress import Bars, Lines, Shown
+from producer.backfill_questions import Asked
+from producer.backfill_report import Tally
+from producer.backfill_settings import BackfillSettings
+from producer.connected_accounts import connected_accounts
+from producer.errors import KafkaUnreachable, StripeRefused, StripeUnreachable, Unfinished
+from producer.kafka_cursors import Cursors
+from producer.kafka_inbox_writer import InboxWriter
+from producer.kafka_topics import Topics
+from producer.rate_limit import RateLimiter
+from producer.settings import ProducerSettings
+from producer.stripe_api import StripeApi
+from producer.topics import TopicLayout, chosen_objects
+from runtime import logs
+from runtime.clock import Clock, SystemClock
+from runtime.errors import WrongSetting
+from runtime.health import Health, HealthServer
+from runtime.metrics import Meters
+from runtime.retry import Backoff
+from runtime.settings import load
+from runtime.stop import Stop
+from schemas.endpoints import load_ways
+from schemas.objects import load_catalogue
+from schemas.topics import Names
+
+REQUESTS_AT_ONCE: Final = 64
+"""At Stripe's 100 a second, each may take more than half a second."""
+KAFKA_ATTEMPTS_MAX: Final = 5
+AGAIN: Final = Backoff(first_seconds=1.0, factor=2.0, pause_seconds_max=30.0)
+SELECTION_CHARACTERS_MAX: Final = 80
+GOES_ON: Final = "What was read is stored; the same command goes on from there."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a run is asked for.
+
+    Attributes:
+        objects: names; empty for every type.
+        since: `created` of the oldest object; none for no limit.
+        until: of the first one that is not wanted.
+        connected: whether connected accounts are read as well.
+    """
+
+    objects: Sequence[str] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+    connected: bool = False
+
+    def scope(self) -> Scope:
+        """As the run takes it.
+
+        Raises:
+            WrongSetting: an object is not known, or Stripe does not list it.
+        """
+        known, ways = load_catalogue().names(), load_ways()
+        if self.objects:
+            names = chosen_objects(",".join(self.objects), known=known)
+            require_listed(names, ways)
+        else:
+            names = known
+        return Scope(
+            selection=_selection(names) if self.objects else "all",
+            plan=plan_for(names, ways),
+            since=_second(self.since),
+            until=_second(self.until),
+        )
+
+
+def run(wanted: Wanted) -> None:
+    """Backfill until all is read, or until SIGTERM or SIGINT.
+
+    Raises:
+        Unfinished: it was stopped; the same command goes on.
+    """
+    settings = load(BackfillSettings)
+    logs.configure(service="producer-backfill")
+    scope = wanted.scope()
+    stop = Stop()
+    stop.install()
+    clock = SystemClock()
+    meters = Meters()
+    tally = Tally()
+    console = Console()
+    limiter = RateLimiter(clock=clock, allowed=settings.allowed_rates())
+    api = _api(settings, clock=clock, limiter=limiter)
+    began = clock.monotonic_seconds()
+    shown = _shown(console, tally=tally, clock=clock)
+    try:
+        with _metrics_served(settings, clock=clock, meters=meters):
+            accounts = ("", *connected_accounts(api)) if wanted.connected else ("",)
+            done = backfill(
+                settings,
+                scope=scope,
+                accounts=accounts,
+                api=api,
+                limiter=limiter,
+                tally=tally,
+                meters=meters,
+                shown=shown.show,
+                clock=clock,
+                stop=stop,
+            )
+    except StripeRefused as error:
+        raise WrongSetting(f"STRIPE_API_KEY: Stripe refuses it: {error.said}") from error
+    except StripeUnreachable as error:
+        raise StripeUnreachable(f"{error} {GOES_ON}") from error
+    finally:
+        limiter.stop()
+        shown.close()
+        console.print(tally.table(seconds=clock.monotonic_seconds() - began))
+    if not done:
+        raise Unfinished(f"Stopped before the end. {GOES_ON}")
+
+
+def backfill(
+    settings: ProducerSettings,
+    *,
+    scope: Scope,
+    accounts: Sequence[str],
+    api: StripeApi,
+    limiter: RateLimiter,
+    tally: Tally,
+    meters: Meters,
+    shown: Callable[[], None],
+    clock: Clock,
+    stop: Stop,
+) -> bool:
+    """Read what is wanted of these accounts into the inbox; whether all of it is done.
+
+    An outage of Kafka is waited for, and reading goes on from the cursors.
+
+    Raises:
+        StripeUnreachable: Stripe did not answer for minutes; what was read is stored.
+        StripeRefused: the key is wrong.
+        KafkaUnreachable: Kafka is away for good.
+    """
+    names = Names(namespace=settings.kafka_namespace)
+    topics = _topics(settings, names)
+    ways = load_ways()
+    owned = frozenset(
+        child.object_name for way in ways.values() for child in way.children if child.owned
+    )
+    attempt = 0
+    while True:
+        writer = InboxWriter(kafka=settings.kafka(), topic=names.inbox)
+        cursors = Cursors(kafka=settings.kafka(), topic=names.cursors)
+        asking: Asking[Asked] = Asking(threads=REQUESTS_AT_ONCE, stop=stop)
+        rows = tally.rows
+        try:
+            topics.ensure_streams()
+            return Backfill(
+                scope=scope,
+                api=api,
+                limiter=limiter,
+                asking=asking,
+                inbox=writer,
+                cursors=cursors,
+                items=ItemReader(catalogue=load_catalogue()),
+                owned=owned,
+                tally=tally,
+                meters=meters,
+                shown=shown,
+                clock=clock,
+                stop=stop,
+            ).run(accounts)
+        except KafkaUnreachable as error:
+            attempt = 1 if tally.rows > rows else attempt + 1
+            if attempt >= KAFKA_ATTEMPTS_MAX or stop.requested:
+                raise
+            logs.logger("backfill").warning(
+                "kafka unreachable", attempt=attempt, reason=str(error)
+            )
+            stop.wait(seconds=AGAIN.pause_seconds(attempt=attempt, jitter=0.0))
+        finally:
+            asking.close()
+            writer.close()
+            cursors.close()
+
+
+def _api(settings: BackfillSettings, *, clock: Clock, limiter: RateLimiter) -> StripeApi:
+    return StripeApi(
+        key=settings.stripe_api_key.get_secret_value(),
+        base=settings.stripe_api_base,
+        clock=clock,
+        limiter=limiter,
+    )
+
+
+def _topics(settings: ProducerSettings, names: Names) -> Topics:
+    return Topics(
+        kafka=settings.kafka(),
+        layout=TopicLayout(
+            names=names,
+            partitions=settings.topic_partitions,
+            replication_factor=settings.topic_replication_factor,
+        ),
+    )
+
+
+def _shown(console: Console, *, tally: Tally, clock: Clock) -> Shown:
+    if console.is_terminal:
+        return Bars(tally=tally, console=console, clock=clock)
+    return Lines(tally=tally, print_line=console.print, clock=clock)
+
+
+@contextmanager
+def _metrics_served(settings: BackfillSettings, *, clock: Clock, meters: Meters) -> Iterator[None]:
+    """Serve the metrics where a port was set: the default one is a service's on this machine."""
+    if "health_port" not in settings.model_fields_set:
+        yield
+        return
+    health = Health(clock=clock)
+    server = HealthServer(
+        health=health,
+        registry=meters.registry,
+        host=settings.health_host,
+        port=settings.health_port,
+    )
+    server.start()
+    health.mark_ready()
+    try:
+        yield
+    finally:
+        server.stop()
+
+
+def _second(at: datetime | None) -> int | None:
+    return None if at is None else int(at.replace(tzinfo=at.tzinfo or UTC).timestamp())
+
+
+def _selection(names: Sequence[str]) -> str:
+    """Names the chosen types in a cursor's key, in whatever order they were given."""
+    told = ",".join(sorted(names))
+    if len(told) <= SELECTION_CHARACTERS_MAX:
+        return told
+    return hashlib.blake2b(told.encode(), digest_size=8).hexdigest()

@@ -1,0 +1,145 @@
+"""What a backfill reads: which lists, which of them for each object of another, what by itself."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from runtime.errors import WrongSetting
+from schemas.endpoints import ListEndpoint, Ways
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """A list with one set of its parameters, and what is read for each object that it shows.
+
+    Attributes:
+        parameters: of the pass.
+        keeps: whether its objects are stored; else it is read for what is below alone.
+        below: lists of its objects.
+    """
+
+    endpoint: ListEndpoint
+    parameters: Mapping[str, str]
+    keeps: bool
+    below: tuple["Listing", ...]
+
+    @property
+    def object_name(self) -> str:
+        """What it lists."""
+        return self.endpoint.object_name
+
+    @property
+    def address(self) -> str:
+        """Tells it from every other listing without a parent."""
+        told = ",".join(f"{name}={value}" for name, value in sorted(self.parameters.items()))
+        return f"{self.endpoint.path}?{told}" if told else self.endpoint.path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Single:
+    """The only object of its type, which is retrieved."""
+
+    object_name: str
+    path: str
+
+    @property
+    def address(self) -> str:
+        """Tells it from every listing and every other single object."""
+        return f"{self.path}?single"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is read of one account.
+
+    Attributes:
+        listings: lists without a parent.
+        unlisted: chosen types that Stripe neither lists nor has only one of.
+    """
+
+    singles: tuple[Single, ...]
+    listings: tuple[Listing, ...]
+    unlisted: tuple[str, ...]
+
+
+def plan_for(chosen: Iterable[str], ways: Mapping[str, Ways]) -> Plan:
+    """What is to be read so that every object of the chosen types is seen.
+
+    A type that is only the parent of a chosen one is read as well, once for all its children, and
+    not stored.
+    """
+    wanted = tuple(chosen)
+    endpoints = _endpoints(wanted, ways)
+    listings = tuple(
+        listing
+        for endpoint in endpoints
+        if not endpoint.parent
+        for listing in _listings(endpoint, endpoints, frozenset(wanted))
+    )
+    singles = tuple(
+        Single(object_name=name, path=path)
+        for name in wanted
+        for path in ways[name].retrieve
+        if "{" not in path
+    )
+    seen = {endpoint.object_name for endpoint in endpoints} | {one.object_name for one in singles}
+    unlisted = tuple(name for name in wanted if name not in seen)
+    return Plan(singles=singles, listings=listings, unlisted=unlisted)
+
+
+def require_listed(chosen: Iterable[str], ways: Mapping[str, Ways]) -> None:
+    """Refuse what was asked for by name and cannot be had.
+
+    Raises:
+        WrongSetting: Stripe does not list it; the message says with what it comes, or why not.
+    """
+    for name in plan_for(chosen, ways).unlisted:
+        parents = [
+            parent.object_name
+            for parent in ways.values()
+            if any(child.object_name == name and child.owned for child in parent.children)
+        ]
+        if parents:
+            raise WrongSetting(
+                f"{name}: it comes with the object that it belongs to. "
+                f"Example: stripeline producer backfill {parents[0]}"
+            )
+        why = ways[name].unreachable or ways[name].hidden or "it can only be retrieved by its id"
+        raise WrongSetting(f"{name}: Stripe does not list it: {why}.")
+
+
+def _endpoints(chosen: tuple[str, ...], ways: Mapping[str, Ways]) -> tuple[ListEndpoint, ...]:
+    """The lists of the chosen types and of all that they are read through, parents first."""
+    found: dict[str, tuple[ListEndpoint, ...]] = {}
+
+    def add(name: str) -> None:
+        if name in found:
+            return
+        found[name] = ways[name].lists
+        for endpoint in ways[name].lists:
+            if endpoint.parent:
+                add(endpoint.parent)
+
+    for name in chosen:
+        add(name)
+    return tuple(endpoint for endpoints in found.values() for endpoint in endpoints)
+
+
+def _listings(
+    endpoint: ListEndpoint, endpoints: tuple[ListEndpoint, ...], chosen: frozenset[str]
+) -> tuple[Listing, ...]:
+    """A listing for each pass of an endpoint, with all that is read below it."""
+    below = tuple(
+        listing
+        for child in endpoints
+        if child.parent == endpoint.object_name
+        for listing in _listings(child, endpoints, chosen)
+    )
+    return tuple(
+        Listing(
+            endpoint=endpoint,
+            parameters=parameters,
+            keeps=endpoint.object_name in chosen,
+            below=below,
+        )
+        for parameters in endpoint.passes
+    )
