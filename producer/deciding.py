@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
+from producer.families import Family
 from producer.order import (
     EVENT_IDS_MAX,
     Decision,
@@ -18,6 +19,7 @@ from producer.order import (
     arranged,
     decide,
     decide_by_arrival,
+    dropped_at_sight,
     next_event_at,
 )
 from producer.preparing import Candidate
@@ -36,14 +38,17 @@ class Outcome(msgspec.Struct, kw_only=True):
         entries: of every object that changed or of which something was learnt, by name.
         learnt: those of `entries` that are not a change's, with their partition.
         to_fetch: candidates that only Stripe can put in order.
+        by_arrival: how many were put in order by their arrival.
+        family: what follows from the changes for the objects in their lists.
     """
 
-    changes: list[Change]
-    entries: dict[str, Entry]
-    learnt: dict[str, tuple[int, Entry]]
-    dropped: Counter[DropReason]
-    to_fetch: list[Candidate]
-    by_arrival: int
+    changes: list[Change] = []
+    entries: dict[str, Entry] = {}
+    learnt: dict[str, tuple[int, Entry]] = {}
+    dropped: Counter[DropReason] = msgspec.field(default_factory=Counter)
+    to_fetch: list[Candidate] = []
+    by_arrival: int = 0
+    family: Family = msgspec.field(default_factory=Family)
 
 
 LastHalf = Callable[[Candidate, Entry], bytes | None]
@@ -74,9 +79,7 @@ class Decider:
             candidates: in the order of the inbox.
             entries: what was published last, by name; those of the batch before included.
         """
-        outcome = Outcome(
-            changes=[], entries={}, learnt={}, dropped=Counter(), to_fetch=[], by_arrival=0
-        )
+        outcome = Outcome()
         for name, together in _by_name(candidates).items():
             entry = entries.get(name)
             if len(together) == 1:
@@ -85,11 +88,28 @@ class Decider:
                 self._several(together, entry, outcome)
         return outcome
 
+    def wish(
+        self, candidates: Sequence[Candidate], entries: Mapping[str, Entry], outcome: Outcome
+    ) -> None:
+        """Decide upon candidates that show nothing; enter it in `outcome`."""
+        for candidate in candidates:
+            entry = outcome.entries.get(candidate.name, entries.get(candidate.name))
+            reason = dropped_at_sight(entry, candidate.observation)
+            if reason is None and not self._may_fetch:
+                reason = DropReason.NOT_FETCHED
+            if reason is None:
+                outcome.to_fetch.append(candidate)
+            else:
+                outcome.dropped[reason] += 1
+
     def by_arrival(
         self, candidates: Sequence[Candidate], entries: Mapping[str, Entry], outcome: Outcome
     ) -> None:
         """Decide upon candidates that were to be fetched and cannot be; enter it in `outcome`."""
         for candidate in candidates:
+            if candidate.observation.is_wish:
+                outcome.dropped[DropReason.NOT_FETCHED] += 1
+                continue
             entry = outcome.entries.get(candidate.name, entries.get(candidate.name))
             outcome.by_arrival += 1
             self._take(candidate, entry, decide_by_arrival(entry, candidate.observation), outcome)
@@ -101,6 +121,8 @@ class Decider:
         for candidate in candidates:
             outcome.dropped[DropReason.SETTLED] += 1
             observation = candidate.observation
+            if observation.is_wish:
+                continue
             entry = outcome.entries.get(candidate.name, entries.get(candidate.name))
             same_second = entry is not None and entry.second == observation.second
             if entry is not None and same_second and not entry.of_snapshot:
@@ -203,6 +225,7 @@ class Decider:
                 table=candidate.table,
                 half=half,
                 entry=entry,
+                lists=candidate.lists,
             )
         )
         outcome.entries[candidate.name] = entry

@@ -3,7 +3,7 @@
 import concurrent.futures
 import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -24,6 +24,8 @@ from producer.errors import KafkaUnreachable
 CALL_SECONDS_MAX: Final = 10.0
 READ_RECORDS_MAX: Final = 5_000
 READ_SECONDS: Final = 0.2
+READ_ON_RECORDS_MAX: Final = 1_000
+"""Between two records that are wanted: reading over so many is quicker than a new beginning."""
 QUIET_READS_MAX: Final = 150
 """Reads in a row that bring nothing; by then every transaction of a dead relay has timed out."""
 
@@ -136,22 +138,52 @@ class Changelog:
         Raises:
             KafkaUnreachable: no answer in time.
         """
+        return self.records_at(topic, partition, [offset]).get(offset)
+
+    def records_at(
+        self, topic: str, partition: int, offsets: Iterable[int]
+    ) -> dict[int, StoredRecord]:
+        """Records of one partition by their places; without those that are not there any more.
+
+        Raises:
+            KafkaUnreachable: no answer in time.
+        """
+        found: dict[int, StoredRecord] = {}
         consumer = Consumer(self._consumer_properties(), logger=logging.getLogger("kafka"))
         try:
-            consumer.assign([TopicPartition(topic, partition, offset)])
-            for _ in range(QUIET_READS_MAX):
-                message = consumer.poll(READ_SECONDS)
+            position: int | None = None
+            for offset in sorted(offsets):
+                if position is None or not 0 <= offset - position <= READ_ON_RECORDS_MAX:
+                    consumer.assign([TopicPartition(topic, partition, offset)])
+                message = self._first_from(consumer, offset)
                 if message is None:
+                    position = None
                     continue
-                error = message.error()
-                if error is not None:
-                    if error.code() in (KafkaError._PARTITION_EOF, KafkaError._AUTO_OFFSET_RESET):
-                        return None
-                    continue
-                return _stored(message) if message.offset() == offset else None
+                record = _stored(message)
+                position = record.next_offset
+                if record.offset == offset:
+                    found[offset] = record
         finally:
             consumer.close()
-        raise KafkaUnreachable(f"Kafka does not show the record {topic}/{partition}/{offset}.")
+        return found
+
+    def _first_from(self, consumer: Consumer, offset: int) -> Message | None:
+        """The first record that is at an offset or behind it; none if the partition ends before.
+
+        Raises:
+            KafkaUnreachable: no answer in time.
+        """
+        quiet = 0
+        while quiet <= QUIET_READS_MAX:
+            message = consumer.poll(READ_SECONDS)
+            error = None if message is None else message.error()
+            if message is None or error is not None:
+                if error is not None and error.code() in _NOTHING_THERE:
+                    return None
+                quiet += 1
+            elif (message.offset() or 0) >= offset:
+                return message
+        raise KafkaUnreachable(f"Kafka does not show the record at {offset}.")
 
     def topic_ids(self, topics: Sequence[str]) -> dict[str, str]:
         """The cluster's id of each topic; one that was made anew has another.
@@ -208,6 +240,9 @@ def _offset_specification(name: str) -> OffsetSpec:
 
 _EARLIEST: Final = _offset_specification("earliest")
 _LATEST: Final = _offset_specification("latest")
+
+
+_NOTHING_THERE: Final = (KafkaError._PARTITION_EOF, KafkaError._AUTO_OFFSET_RESET)
 
 
 def _batch(messages: Sequence[Message]) -> tuple[list[StoredRecord], dict[str, int]]:

@@ -1,11 +1,16 @@
 """Reads back what was published or observed before, where a decision needs a body again."""
 
-from producer.kafka_changelog import Changelog
+from collections import defaultdict
+from collections.abc import Sequence
+
+from producer.kafka_changelog import Changelog, StoredRecord
 from producer.order import Entry
+from producer.owned import Lost
 from producer.preparing import Candidate, Preparer
 from producer.reading import InboxRecord
 from schemas.codec import RecordCodec, unframe
 from schemas.errors import BadFrame, BadRecord
+from schemas.objects import ID
 from schemas.registry import Registry
 from schemas.topics import Names
 
@@ -28,6 +33,30 @@ class LookingBack:
             KafkaUnreachable, RegistryUnreachable: try again later.
         """
         return self._half_in_topic(candidate, entry) or self._half_in_inbox(entry)
+
+    def last_halves(self, lost: Sequence[Lost]) -> list[bytes]:
+        """The halves of children that their parents show no more, in the schema of today.
+
+        Raises:
+            KafkaUnreachable, RegistryUnreachable: try again later.
+        """
+        offsets: dict[tuple[str, int], list[int]] = defaultdict(list)
+        for one in lost:
+            if one.entry.record_offset >= 0:
+                offsets[one.table, one.partition].append(one.entry.record_offset)
+        records = {
+            place: self._changelog.records_at(self._names.object_topic(place[0]), place[1], found)
+            for place, found in offsets.items()
+        }
+        return [
+            self._half_of(
+                records.get((one.table, one.partition), {}).get(one.entry.record_offset),
+                key=one.key,
+                object_name=one.object_name,
+            )
+            or self._half_in_parent(one)
+            for one in lost
+        ]
 
     def observed(self, entry: Entry) -> Candidate | None:
         """The inbox record that an entry comes from; none if the inbox keeps it no longer.
@@ -61,15 +90,28 @@ class LookingBack:
             candidate.observation.partition,
             entry.record_offset,
         )
-        if found is None or found.key != candidate.observation.key.encode():
+        observation = candidate.observation
+        return self._half_of(found, key=observation.key, object_name=observation.object_name)
+
+    def _half_of(self, found: StoredRecord | None, *, key: str, object_name: str) -> bytes | None:
+        if found is None or found.key != key.encode():
             return None
         try:
             schema_id, body = unframe(found.value)
             record = RecordCodec(self._registry.schema(schema_id)).decode(body)
-            tools = self._preparer.tools(candidate.observation.object_name)
-            return tools.half_codec.encode_one(record)
+            return self._preparer.tools(object_name).half_codec.encode_one(record)
         except (BadFrame, BadRecord):
             return None
+
+    def _half_in_parent(self, lost: Lost) -> bytes:
+        """The half as the parent showed it; if that is gone, too, of no more than the id."""
+        parent = self.observed(lost.entry)
+        for one in parent.lists if parent is not None else ():
+            for child in one.owned:
+                if child.name == lost.name:
+                    return child.half
+        only = {ID: lost.key.rpartition("/")[2], "object": lost.object_name}
+        return self._preparer.tools(lost.object_name).half_codec.encode_one(only)
 
     def _half_in_inbox(self, entry: Entry) -> bytes | None:
         found = self.observed(entry)

@@ -22,7 +22,8 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         key: the record key.
         second: Stripe's second: an event's `created`, or the second in which a snapshot was read.
         operation: what it claims; `SNAPSHOT` for a snapshot, `DELETED` for an object that is gone.
-        event_id, event_type: empty unless it is an event.
+        event_id, event_type: empty unless it is an event; of a thin one the id is that of the
+            whole event that goes with it, if there is one.
         previous: an event's `previous_attributes` as JSON; `has_previous` says if there are any.
         value: of the inbox record: the event, or the object itself.
         received_at: microseconds since 1970 UTC.
@@ -52,6 +53,11 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         if self.kind is Kind.EVENT:
             return bytes(_DECODE_EVENT(self.value).data.object)
         return self.value
+
+    @property
+    def is_wish(self) -> bool:
+        """Whether it shows nothing, and asks for the object instead."""
+        return self.kind is Kind.WANTED or self.kind is Kind.THIN_EVENT
 
     @property
     def has_previous(self) -> bool:

@@ -39,6 +39,10 @@ class DropReason(StrEnum):
     """The object was fetched again, and the fetched state stands for this event."""
     NOT_STORED_OBJECT = "not_stored_object"
     """The event is about something that is no stored object, as an upcoming invoice."""
+    SHOWN_BY_PARENT = "shown_by_parent"
+    """The object is published with the one whose list it stands in, and in no other way."""
+    NOT_FETCHED = "not_fetched"
+    """The object was to be fetched; there is no API key, or Stripe refuses."""
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -128,7 +132,9 @@ def dropped_at_sight(entry: Entry | None, observation: Observation) -> DropReaso
     """Whether an observation is dropped whatever its body says; a short cut of `decide`."""
     if entry is None:
         return None
-    if observation.kind is not Kind.EVENT:
+    if observation.kind is Kind.WANTED:
+        return None
+    if observation.kind is not Kind.EVENT and observation.kind is not Kind.THIN_EVENT:
         late = snapshot_event_at(observation.second) <= entry.event_at
         return DropReason.STALE if late else None
     if observation.second > entry.second:

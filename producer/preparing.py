@@ -6,18 +6,21 @@ from typing import Final
 
 import msgspec
 
+from producer.children import ChildReader, Parent
 from producer.errors import Unreadable
 from producer.memory import entry_name
-from producer.normalise import Cells, Normaliser, NotAnObject
+from producer.normalise import Cells, NotAnObject
 from producer.observation import Observation
 from producer.order import DropReason, Entry, dropped_at_sight
 from producer.quick_reading import QuickReader
 from producer.reading import InboxRecord, ObservationReader
-from producer.record import HalfCodec, hash_of
-from schemas.errors import BadRecord
+from producer.record import hash_of
+from producer.shown_lists import ShownList
+from producer.type_tools import ToolBox, TypeTools
+from schemas.endpoints import load_ways
 from schemas.inbox import Kind
 from schemas.meta import Operation
-from schemas.objects import Catalogue, ObjectType
+from schemas.objects import Catalogue
 
 STUB_FIELDS_MAX: Final = 4
 """`id`, `object`, `deleted` and one more: a delete that does not show the object."""
@@ -35,6 +38,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         half: the object's half of the record.
         body_hash: of the half.
         stub: whether the body shows no more than that the object is gone.
+        lists: of objects with ids, in the body.
     """
 
     observation: Observation
@@ -43,6 +47,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     half: bytes
     body_hash: bytes
     stub: bool
+    lists: tuple[ShownList, ...] = ()
 
 
 class DeadRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -57,12 +62,14 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         candidates: in the order of the inbox.
+        wishes: objects to be fetched; their candidates have no half.
         entries: what the memory knew of their objects, by name.
         next_offsets: partition -> where to read on after this batch.
         received_at: of the batch's last record, microseconds; 0 if unknown.
     """
 
     candidates: list[Candidate]
+    wishes: list[Candidate]
     dead: list[DeadRecord]
     dropped: Counter[DropReason]
     entries: dict[str, Entry]
@@ -71,30 +78,15 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     received_at: int
 
 
-class TypeTools:
-    """What is needed to make records of one object type."""
-
-    def __init__(self, object_type: ObjectType) -> None:
-        self.object_type = object_type
-        self.normaliser = Normaliser(object_type)
-        self.half_codec = HalfCodec(object_type)
-
-
 class Preparer:
     """Prepares batches; keeps the tools of each object type it meets."""
 
     def __init__(self, *, catalogue: Catalogue) -> None:
-        self._catalogue = catalogue
         self._reader = ObservationReader(catalogue=catalogue)
         self._quick = QuickReader()
-        self._tools: dict[str, TypeTools] = {}
-
-    def tools(self, object_name: str) -> TypeTools:
-        """The tools of an object type."""
-        found = self._tools.get(object_name)
-        if found is None:
-            found = self._tools[object_name] = TypeTools(self._catalogue.get(object_name))
-        return found
+        self._tool_box = ToolBox(catalogue=catalogue)
+        self.tools = self._tool_box.tools
+        self.children = ChildReader(catalogue=catalogue, ways=load_ways(), tool_box=self._tool_box)
 
     def prepare(
         self,
@@ -116,14 +108,18 @@ class Preparer:
             names[observation.partition].append(name)
         entries = entries_of(names)
         wanted = []
+        wishes = []
         for one in named:
             reason = dropped_at_sight(entries.get(one[0]), one[1])
-            if reason is None:
-                wanted.append(one)
-            else:
+            if reason is not None:
                 dropped[reason] += 1
+            elif one[1].is_wish:
+                wishes.append(self._wish(one))
+            else:
+                wanted.append(one)
         return Prepared(
             candidates=self._candidates(wanted, records, dead),
+            wishes=wishes,
             dead=dead,
             dropped=dropped,
             entries=entries,
@@ -153,9 +149,23 @@ class Preparer:
             if one is None:
                 dropped[DropReason.NOT_STORED_OBJECT] += 1
                 continue
-            table = self._tools[one[0].object_name].object_type.table
+            if self.children.is_owned(one[0].object_name):
+                dropped[DropReason.SHOWN_BY_PARENT] += 1
+                continue
+            table = self.tools(one[0].object_name).object_type.table
             found.append((entry_name(table, one[0].key), *one))
         return found
+
+    def _wish(self, named: Named) -> Candidate:
+        name, observation, _ = named
+        return Candidate(
+            observation=observation,
+            name=name,
+            table=self.tools(observation.object_name).object_type.table,
+            half=b"",
+            body_hash=b"",
+            stub=False,
+        )
 
     def _read(self, record: InboxRecord) -> tuple[Observation, Cells | None] | None:
         """What a record says, with the cells of its body where they came along."""
@@ -167,7 +177,6 @@ class Preparer:
         observation = self._reader.read(record)
         if observation is None:
             return None
-        self.tools(observation.object_name)
         return observation, None
 
     def _candidates(
@@ -190,8 +199,8 @@ class Preparer:
                     cells[at] = self._cells(tools, observation) if read is None else read
                 except NotAnObject:
                     dead.append(_dead(records, observation, "bad_body"))
-            encoded = _encoded(tools, list(cells.values()))
-            for at, half in zip(cells, encoded, strict=True):
+            lists = self._lists(object_name, wanted, cells)
+            for at, half in zip(cells, tools.halves(list(cells.values())), strict=True):
                 name, observation, _ = wanted[at]
                 if half is None:
                     dead.append(_dead(records, observation, "bad_record"))
@@ -203,8 +212,21 @@ class Preparer:
                     half=half,
                     body_hash=hash_of(half),
                     stub=_is_stub(observation),
+                    lists=lists.get(at, ()),
                 )
         return [found[at] for at in sorted(found)]
+
+    def _lists(
+        self, object_name: str, wanted: Sequence[Named], cells: Mapping[int, Cells]
+    ) -> dict[int, tuple[ShownList, ...]]:
+        """The lists of each body that has any; most types have none."""
+        if not self.children.fields(object_name):
+            return {}
+        parents = [
+            Parent(name=wanted[at][0], account_id=wanted[at][1].account_id, cells=found)
+            for at, found in cells.items()
+        ]
+        return dict(zip(cells, self.children.read(object_name, parents), strict=True))
 
     def _cells(self, tools: TypeTools, observation: Observation) -> Cells:
         """The cells of an observation that was read the long way.
@@ -222,19 +244,6 @@ def _dead(records: Sequence[InboxRecord], observation: Observation, reason: str)
     place = (observation.partition, observation.offset)
     record = next(one for one in records if (one.partition, one.offset) == place)
     return DeadRecord(record=record, reason=reason)
-
-
-def _encoded(tools: TypeTools, rows: Sequence[Cells]) -> list[bytes | None]:
-    """The halves of the rows; none for one that does not fit, however it is tried."""
-    if not rows:
-        return []
-    try:
-        return list(tools.half_codec.encode(tools.normaliser.columns(rows), len(rows)))
-    except (BadRecord, NotAnObject):
-        if len(rows) == 1:
-            return [None]
-    middle = len(rows) // 2
-    return _encoded(tools, rows[:middle]) + _encoded(tools, rows[middle:])
 
 
 def _is_stub(observation: Observation) -> bool:

@@ -1,15 +1,18 @@
 """From an inbox record to an observation: what it is about, and when Stripe said so."""
 
-from typing import Any, Final
+import math
+from datetime import datetime
+from typing import Any, Final, assert_never
 
 import msgspec
 
 from producer.errors import Unreadable
 from producer.normalise import NOT_JSON
 from producer.observation import Observation, operation_of
+from producer.routing import THIN_EVENT_OBJECT
 from schemas.inbox import RECEIVED_AT_HEADER, Envelope, Kind
 from schemas.meta import Operation
-from schemas.objects import Catalogue, ObjectType, StrangeObjectName, record_key
+from schemas.objects import PASSING_ID, Catalogue, ObjectType, StrangeObjectName, record_key
 
 SECOND_MAX: Final = 2**40
 """Far beyond any date; keeps microseconds within 64 bits."""
@@ -37,6 +40,7 @@ class ObservationReader:
     def __init__(self, *, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
         self._event = msgspec.json.Decoder(_Event)
+        self._thin_event = msgspec.json.Decoder(ThinEvent)
         self._head = msgspec.json.Decoder(_Head)
         self._envelopes: dict[tuple[tuple[str, bytes], ...], Envelope] = {}
 
@@ -48,9 +52,16 @@ class ObservationReader:
         """
         envelope, received_at, key = self.envelope(record)
         try:
-            if envelope.kind is Kind.EVENT:
-                return self._of_event(record, envelope, received_at, key)
-            return self._of_object(record, envelope, received_at, key)
+            match envelope.kind:
+                case Kind.EVENT:
+                    return self._of_event(record, envelope, received_at, key)
+                case Kind.THIN_EVENT:
+                    return self._of_thin_event(record, envelope, received_at, key)
+                case Kind.WANTED:
+                    return self._of_wish(record, envelope, received_at, key)
+                case Kind.SNAPSHOT | Kind.GONE:
+                    return self._of_object(record, envelope, received_at, key)
+            assert_never(envelope.kind)
         except NOT_JSON as error:
             raise Unreadable("bad_json") from error
         except StrangeObjectName as error:
@@ -148,6 +159,65 @@ class ObservationReader:
             offset=record.offset,
         )
 
+    def _of_thin_event(
+        self, record: InboxRecord, envelope: Envelope, received_at: int, key: str
+    ) -> Observation | None:
+        event = self._thin_event.decode(record.value)
+        second = _second_of(event.created)
+        if not 0 < second < SECOND_MAX:
+            raise Unreadable("bad_event")
+        related = event.related_object
+        if related is None and not event.snapshot_event:
+            return None
+        object_name = related.type if related is not None else THIN_EVENT_OBJECT
+        if self._catalogue.get(object_name).key_rule is None:
+            return None
+        return Observation(
+            kind=Kind.THIN_EVENT,
+            source=envelope.source,
+            evidence=None,
+            object_name=object_name,
+            key=key,
+            account_id=envelope.account_id,
+            second=second,
+            operation=operation_of(event.type),
+            event_id=event.snapshot_event or "",
+            event_type=event.type,
+            api_version=None,
+            previous=b"",
+            value=record.value,
+            received_at=received_at,
+            partition=record.partition,
+            offset=record.offset,
+        )
+
+    def _of_wish(
+        self, record: InboxRecord, envelope: Envelope, received_at: int, key: str
+    ) -> Observation | None:
+        head = self._head.decode(record.value)
+        if not head.object or not 0 <= envelope.observed_second < SECOND_MAX:
+            raise Unreadable("bad_wish")
+        if self._catalogue.get(head.object).key_rule is None:
+            return None
+        return Observation(
+            kind=Kind.WANTED,
+            source=envelope.source,
+            evidence=None,
+            object_name=head.object,
+            key=key,
+            account_id=envelope.account_id,
+            second=envelope.observed_second,
+            operation=Operation.SNAPSHOT,
+            event_id="",
+            event_type="",
+            api_version=None,
+            previous=b"",
+            value=record.value,
+            received_at=received_at,
+            partition=record.partition,
+            offset=record.offset,
+        )
+
     def _is_stored(self, head: "_Head", body: bytes, key: str, account_id: str) -> bool:
         object_type = self._catalogue.get(head.object)
         expected = self._key(object_type, head, body, account_id)
@@ -163,7 +233,7 @@ class ObservationReader:
         if rule is None:
             return None
         if rule.fields == ("id",):
-            if not isinstance(head.id, str) or not head.id:
+            if not isinstance(head.id, str) or not head.id or head.id.startswith(PASSING_ID):
                 return None
             return f"{account_id}/{head.id}" if account_id else head.id
         return record_key(object_type, msgspec.json.decode(body), account_id)
@@ -184,6 +254,43 @@ class _Event(msgspec.Struct, gc=False):
     data: _Data
     api_version: str | None = None
     account: str | None = None
+
+
+class RelatedObject(msgspec.Struct, gc=False):
+    """What a thin event says of its object; the only one of its type has no id.
+
+    Attributes:
+        url: its address.
+    """
+
+    type: str
+    url: str
+    id: str = ""
+
+
+class ThinEvent(msgspec.Struct, gc=False):
+    """An event that names its object and does not hold it.
+
+    Attributes:
+        created: ISO 8601.
+        snapshot_event: the id of the whole event that goes with it.
+    """
+
+    id: str
+    type: str
+    created: str
+    related_object: RelatedObject | None = None
+    snapshot_event: str | None = None
+
+
+def _second_of(created: str) -> int:
+    try:
+        told = datetime.fromisoformat(created)
+    except ValueError as error:
+        raise Unreadable("bad_event") from error
+    if told.tzinfo is None:
+        raise Unreadable("bad_event")
+    return math.floor(told.timestamp())
 
 
 class _Head(msgspec.Struct, gc=False):

@@ -12,6 +12,7 @@ import msgspec
 
 from producer.observation import Observation
 from producer.order import Entry
+from producer.shown_lists import ShownList
 from schemas import meta
 from schemas.codec import BatchCodec, RecordCodec
 from schemas.meta import ChangeHeader, Operation
@@ -27,6 +28,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         name: of the object in the memory.
         half: the object's half of the record's Avro body.
         entry: what is remembered once it is published.
+        lists: of objects with ids, in the body.
     """
 
     observation: Observation
@@ -34,6 +36,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     table: str
     half: bytes
     entry: Entry
+    lists: tuple[ShownList, ...] = ()
 
 
 class HalfCodec:

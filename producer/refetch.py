@@ -1,9 +1,10 @@
-"""Fetches objects again that only Stripe can put in order, on threads of its own."""
+"""Fetches objects that only Stripe can show or put in order, on threads of its own."""
 
 import heapq
 import random
 import threading
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -23,11 +24,14 @@ class Wish:
     """An object to be fetched.
 
     Attributes:
-        name: of the object in the memory.
+        name: of the object in the memory; wishes of one name are one.
         key: the record key.
         path: its address in Stripe's API.
         object_id: Stripe's id.
         after_second: what is fetched must be read in a later second of Stripe's clock.
+        expand: fields that Stripe shows on request only.
+        of_event: whether it is an event, and not an object.
+        of_thin_event: whether a thin event names it.
     """
 
     name: str
@@ -38,6 +42,9 @@ class Wish:
     account_id: str
     partition: int
     after_second: int
+    expand: tuple[str, ...] = ()
+    of_event: bool = False
+    of_thin_event: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,9 +65,16 @@ class Retrieve(Protocol):
     """How an object is fetched; `StripeApi` does it."""
 
     def retrieve(
-        self, *, path: str, object_name: str, object_id: str, account_id: str
+        self,
+        *,
+        path: str,
+        object_name: str,
+        object_id: str,
+        account_id: str,
+        expand: Sequence[str],
+        whole: bool,
     ) -> Retrieved:
-        """The object at an address of the API, as it is now.
+        """The object at an address of the API, as it is now, with its lists whole if asked for.
 
         Raises:
             StripeUnreachable: ask again later.
@@ -153,6 +167,8 @@ class Refetcher:
                 object_name=wish.object_name,
                 object_id=wish.object_id,
                 account_id=wish.account_id,
+                expand=wish.expand,
+                whole=not wish.of_event,
             )
         except StripeUnreachable:
             seconds = self._backoff.pause_seconds(

@@ -21,6 +21,7 @@ from producer.errors import (
     PartitionsMoved,
     UnknownOutcome,
 )
+from producer.families import Families, Family
 from producer.kafka_relay_consumer import InboxConsumer
 from producer.kafka_relay_producer import TransactionalProducer
 from producer.order import Entry
@@ -29,8 +30,9 @@ from producer.publishing import Published, Publisher
 from producer.reading import InboxRecord
 from producer.relay_meters import RelayMeters
 from producer.relay_partitions import Partitions
+from producer.routing import Router
 from producer.tie_desk import Answers, TieDesk
-from producer.wishes import fetched_record
+from producer.wishes import fetched_record, sighted_record, wanted_record
 from runtime import logs
 from runtime.clock import Clock
 from runtime.health import Health
@@ -45,7 +47,6 @@ BUSY_WAIT_SECONDS: Final = 0.05
 RECOVERY_POLL_SECONDS: Final = 0.1
 COMMIT_SECONDS_MAX: Final = 14.0
 """More than all time limits within a commit: then the call itself is stuck."""
-WAITING_TIES_MAX: Final = 1_000
 COLLECT_ROUNDS: Final = 200
 
 Rows = dict[str, tuple[Entry, int]]
@@ -79,6 +80,8 @@ class Relay:
         make_producer: Callable[[], TransactionalProducer],
         preparer: Preparer,
         decider: Decider,
+        families: Families,
+        router: Router,
         publisher: Publisher,
         partitions: Partitions,
         ties: TieDesk,
@@ -93,6 +96,8 @@ class Relay:
         self._make_producer = make_producer
         self._preparer = preparer
         self._decider = decider
+        self._families = families
+        self._router = router
         self._publisher = publisher
         self._partitions = partitions
         self._ties = ties
@@ -146,7 +151,7 @@ class Relay:
         prepared = self._prepare(records)
         committed = self._finish()
         answers = self._ties.answers()
-        if prepared is not None or answers.snapshots or answers.by_arrival:
+        if prepared is not None or answers.fetched or answers.by_arrival:
             self._transact(prepared, committed, answers)
         self._show()
 
@@ -162,7 +167,7 @@ class Relay:
     def _read(self) -> list[InboxRecord]:
         busy = self._in_flight is not None or len(self._ties) > 0
         wait_seconds = BUSY_WAIT_SECONDS if busy else IDLE_WAIT_SECONDS
-        if len(self._ties) >= WAITING_TIES_MAX:
+        if self._ties.full:
             self._consumer.pause()
             self._consumer.first(wait_seconds=wait_seconds)
             self._consumer.resume()
@@ -184,11 +189,12 @@ class Relay:
         """Decide upon a batch and hand it to Kafka; the commit goes on in the background."""
         assert self._producer is not None
         outcome = self._decide(prepared, committed, answers)
-        values = self._publisher.values(outcome.changes)
+        changes = [*outcome.changes, *outcome.family.changes]
+        values = self._publisher.values(changes)
         started = self._clock.monotonic_seconds()
         self._producer.begin()
-        published = self._publisher.put(self._producer, outcome.changes, values)
-        self._put_aside(self._producer, prepared, answers)
+        published = self._publisher.put(self._producer, changes, values)
+        self._put_aside(self._producer, prepared, answers, outcome.family)
         touched = {candidate.observation.partition for candidate in answers.settled}
         touched |= {candidate.observation.partition for candidate in answers.by_arrival}
         if prepared is not None:
@@ -218,15 +224,20 @@ class Relay:
         entries = dict(prepared.entries) if prepared is not None else {}
         waited = [*answers.settled, *answers.by_arrival]
         entries |= self._entries_of(waited)
-        for name in {candidate.name for candidate in (*candidates, *waited)} & committed.keys():
+        wishes = prepared.wishes if prepared is not None else []
+        names = {candidate.name for candidate in (*candidates, *wishes, *waited)}
+        for name in names & committed.keys():
             entry, record_offset = committed[name]
             entries[name] = msgspec.structs.replace(entry, record_offset=record_offset)
         outcome = self._decider.decide(candidates, entries)
+        self._decider.wish(wishes, entries, outcome)
         by_arrival = [*answers.by_arrival, *self._ties.take_in(outcome.to_fetch)]
         if by_arrival:
             more = self._entries_of(by_arrival)
             self._decider.by_arrival(by_arrival, more | entries, outcome)
         self._decider.settled(answers.settled, entries, outcome)
+        # The memory holds every batch before by now: nothing needs to be laid over it here.
+        outcome.family = self._families.decide(outcome.changes, self._partitions)
         return outcome
 
     def _entries_of(self, candidates: list[Candidate]) -> dict[str, Entry]:
@@ -236,9 +247,13 @@ class Relay:
         return self._partitions.entries(names) if names else {}
 
     def _put_aside(
-        self, producer: TransactionalProducer, prepared: Prepared | None, answers: Answers
+        self,
+        producer: TransactionalProducer,
+        prepared: Prepared | None,
+        answers: Answers,
+        family: Family,
     ) -> None:
-        """Put into the transaction what is no change: dead letters, and what was fetched."""
+        """Put into the transaction what is no change: dead letters, and what is to be read."""
         now = self._clock.utc_micros()
         for dead in prepared.dead if prepared is not None else ():
             letter = DeadLetter(
@@ -256,9 +271,19 @@ class Relay:
                 dead.record.value,
                 letter.headers(dead.record.headers),
             )
-        for fetched in answers.snapshots:
-            key, value, headers = fetched_record(fetched, received_at=now)
-            producer.put(self._names.inbox, fetched.wish.partition, key, value, headers)
+        returned = [
+            *(
+                fetched_record(one, received_at=now, router=self._router)
+                for one in answers.fetched
+            ),
+            *(wanted_record(one, received_at=now) for one in family.wanted.values()),
+            *map(sighted_record, family.sightings),
+        ]
+        for record in returned:
+            if record is not None:
+                producer.put(
+                    self._names.inbox, record.partition, record.key, record.value, record.headers
+                )
 
     def _finish(self) -> Rows:
         """Wait for the transaction under way, and remember what it published.
@@ -368,6 +393,7 @@ class Relay:
                 self._discard_producer()
         self._ties.forget()
         self._decider.forget()
+        self._families.forget()
 
     def _discard_producer(self) -> None:
         if self._producer is not None:

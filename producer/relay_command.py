@@ -4,6 +4,7 @@ import sqlite3
 
 from producer.deciding import Decider
 from producer.errors import KafkaUnreachable, MemoryUnusable
+from producer.families import Families
 from producer.kafka_changelog import Changelog
 from producer.kafka_relay_consumer import InboxConsumer
 from producer.kafka_relay_producer import TransactionalProducer
@@ -18,6 +19,7 @@ from producer.relay_meters import RelayMeters
 from producer.relay_partitions import Partitions
 from producer.relay_settings import RelaySettings
 from producer.restore import Restorer
+from producer.routing import Router
 from producer.stripe_api import StripeApi
 from producer.tie_desk import TieDesk
 from producer.topics import TopicLayout, chosen_objects
@@ -164,6 +166,12 @@ def _relay(
             read_again=looking_back.observed,
             may_fetch=refetcher is not None,
         ),
+        families=Families(
+            children=preparer.children,
+            last_halves=looking_back.last_halves,
+            may_fetch=refetcher is not None,
+        ),
+        router=Router(catalogue=catalogue),
         publisher=Publisher(
             names=names,
             registry=registry,

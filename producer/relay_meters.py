@@ -31,7 +31,7 @@ class RelayMeters:
         self._meters.observe(metrics.RELAY_TRANSACTION_SECONDS, seconds)
         published = Counter(
             (change.observation.object_name, change.entry.operation.value)
-            for change in outcome.changes
+            for change in (*outcome.changes, *outcome.family.changes)
         )
         for (object_name, operation), count in published.items():
             add(metrics.RELAY_PUBLISHED, count, object=object_name, operation=operation)
@@ -47,6 +47,13 @@ class RelayMeters:
                 self._meters.set_to(metrics.RELAY_LAG_SECONDS, behind)
         for drop_reason, count in dropped.items():
             add(metrics.RELAY_DROPPED, count, reason=drop_reason.value)
+        family = outcome.family
+        for reason, count in Counter(one.reason for one in family.wanted.values()).items():
+            add(metrics.RELAY_WANTED, count, reason=reason)
+        for object_name, count in Counter(s.child.object_name for s in family.sightings).items():
+            add(metrics.RELAY_SIGHTED, count, object=object_name)
+        if family.incomplete:
+            add(metrics.RELAY_INCOMPLETE, family.incomplete)
         if outcome.by_arrival:
             add(metrics.RELAY_REFETCHED, outcome.by_arrival, outcome="by_arrival")
 

@@ -60,6 +60,19 @@ class Partitions:
                 found |= memory.entries(wanted)
         return found
 
+    def children(self, parents: Mapping[int, Iterable[str]]) -> dict[str, Entry]:
+        """The owned children of objects that are not deleted, by name.
+
+        Args:
+            parents: names of the objects, by partition.
+        """
+        found: dict[str, Entry] = {}
+        for partition, wanted in parents.items():
+            memory = self._memories.get(partition)
+            if memory is not None:
+                found |= memory.children(wanted)
+        return found
+
     def remember(
         self,
         partition: int,

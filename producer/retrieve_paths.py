@@ -25,6 +25,13 @@ def retrieve_path(object_name: str, body: Mapping[str, Any]) -> str | None:
     return None
 
 
+def address_fields(object_name: str) -> frozenset[str]:
+    """The fields of a body that its addresses are made of."""
+    ways = load_ways().get(object_name)
+    templates = ways.retrieve if ways is not None else ()
+    return frozenset(name for template in templates for name in _FIELD.findall(template))
+
+
 def _identifier(value: Any) -> str | None:
     """The id in a field that holds an id or the expanded object."""
     found = value.get("id") if isinstance(value, Mapping) else value

@@ -1,4 +1,4 @@
-"""Events that only Stripe can put in order: while they wait, the offset does not pass them."""
+"""Candidates that only Stripe can settle: while they wait, the offset does not pass them."""
 
 from collections import defaultdict
 
@@ -6,7 +6,7 @@ from producer.preparing import Candidate
 
 
 class Ties:
-    """The candidates that wait for their object to be fetched.
+    """The candidates that wait for something to be fetched, by the name of the wish.
 
     **Invariant:** a partition's committed offset never passes a candidate that waits. After a
     crash it is read again; what was decided meanwhile is decided the same way again.
@@ -14,31 +14,40 @@ class Ties:
 
     def __init__(self) -> None:
         self._waiting: dict[str, list[Candidate]] = defaultdict(list)
+        self._value_bytes = 0
 
     def __len__(self) -> int:
         return sum(map(len, self._waiting.values()))
 
-    def add(self, candidate: Candidate) -> bool:
-        """Let a candidate wait; whether its object was not waited for before."""
-        known = self._waiting[candidate.name]
+    @property
+    def value_bytes(self) -> int:
+        """Of the inbox records that wait."""
+        return self._value_bytes
+
+    def add(self, name: str, candidate: Candidate) -> bool:
+        """Let a candidate wait; whether nothing of that name was waited for before."""
+        known = self._waiting[name]
         known.append(candidate)
+        self._value_bytes += len(candidate.observation.value)
         return len(known) == 1
 
     def of(self, name: str) -> list[Candidate]:
-        """The candidates of an object that wait."""
+        """The candidates that wait for a wish."""
         return list(self._waiting.get(name, ()))
 
     def settle(self, name: str, *, before_second: int) -> list[Candidate]:
-        """Take out the candidates of an object that are older than what was fetched."""
-        waiting = self._waiting.pop(name, [])
-        left = [one for one in waiting if one.observation.second >= before_second]
-        if left:
-            self._waiting[name] = left
+        """Take out the candidates of a wish that are older than what was fetched."""
+        waiting = self.give_up(name)
+        for one in waiting:
+            if one.observation.second >= before_second:
+                self.add(name, one)
         return [one for one in waiting if one.observation.second < before_second]
 
     def give_up(self, name: str) -> list[Candidate]:
-        """Take out all candidates of an object, in the order of the inbox."""
-        return self._waiting.pop(name, [])
+        """Take out all candidates of a wish, in the order of the inbox."""
+        waiting = self._waiting.pop(name, [])
+        self._value_bytes -= sum(len(one.observation.value) for one in waiting)
+        return waiting
 
     def bounded(self, next_offsets: dict[int, int]) -> dict[int, int]:
         """The offsets that may be committed: none passes a candidate that waits."""
@@ -53,3 +62,4 @@ class Ties:
     def clear(self) -> None:
         """Forget all: they will be read again."""
         self._waiting.clear()
+        self._value_bytes = 0

@@ -53,7 +53,8 @@ class Envelope:
         received_at: when we got it, microseconds since 1970 UTC.
         account_id: the connected account, empty for the merchant's own.
         observed_second: for a snapshot or a gone: Stripe's second in which it was read, from the
-            `Date` header less the time the request took; 0 for an event.
+            `Date` header less the time the request took; for a wish: the second after which the
+            object must be read, if any; 0 for an event.
         evidence: for a snapshot: how it was read; none for the other kinds.
     """
 

@@ -1,0 +1,297 @@
+"""The objects in the lists of a body, made ready for records of their own.
+
+Each change of an object shows its lists again, and they seldom change: what was read of a list is
+kept, and found again by the list's bytes.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from producer.memory import entry_name
+from producer.normalise import NOT_JSON, Cells, NotAnObject
+from producer.record import hash_of
+from producer.shown_lists import Extent, OtherChild, OwnedChild, ShownList
+from producer.type_tools import ToolBox, TypeTools
+from schemas.columns import PARENT_SOURCE
+from schemas.endpoints import Child, Ways
+from schemas.objects import Catalogue, StrangeObjectName, record_key
+
+KEPT_BYTES_MAX: Final = 33_554_432
+
+
+_Place = tuple[str, str, bytes]
+"""A parent's name, its field, and the bytes of the list there."""
+
+
+class Parent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Whose lists are read.
+
+    Attributes:
+        name: in the memory.
+        cells: of its body.
+    """
+
+    name: str
+    account_id: str
+    cells: Cells
+
+
+class ListField(msgspec.Struct, frozen=True, kw_only=True):
+    """A field of an object type that holds a list.
+
+    Attributes:
+        position: of its cell.
+        owned: the type of its elements if only this list shows them; else empty.
+        expanded_only: Stripe shows it only where it is asked for.
+    """
+
+    field: str
+    position: int
+    owned: str
+    expanded_only: bool
+
+
+class ChildReader:
+    """Reads the lists of bodies, type by type."""
+
+    def __init__(
+        self, *, catalogue: Catalogue, ways: Mapping[str, Ways], tool_box: ToolBox
+    ) -> None:
+        self._catalogue = catalogue
+        self._ways = ways
+        self._tool_box = tool_box
+        self._fields: dict[str, tuple[ListField, ...]] = {}
+        self._owned = frozenset(
+            child.object_name for found in ways.values() for child in found.children if child.owned
+        )
+        self._kept = KeptLists(bytes_max=KEPT_BYTES_MAX)
+
+    def is_owned(self, object_name: str) -> bool:
+        """Whether objects of this type are shown by their parent only."""
+        return object_name in self._owned
+
+    def fields(self, object_name: str) -> tuple[ListField, ...]:
+        """The lists that bodies of a type hold."""
+        found = self._fields.get(object_name)
+        if found is None:
+            found = self._fields[object_name] = tuple(self._made_fields(object_name))
+        return found
+
+    def read(self, object_name: str, parents: Sequence[Parent]) -> list[tuple[ShownList, ...]]:
+        """The lists of each body; a list that it does not show is not among them."""
+        fields = self.fields(object_name)
+        if not fields:
+            return [()] * len(parents)
+        known: dict[_Place, ShownList | None] = {}
+        unread: dict[_Place, Parent] = {}
+        shown: list[list[_Place]] = []
+        for parent in parents:
+            places = []
+            for field in fields:
+                raw = bytes(parent.cells[field.position])
+                if raw and raw != b"null":
+                    place = (parent.name, field.field, raw)
+                    places.append(place)
+                    known[place] = kept = self._kept.get(place)
+                    if kept is None:
+                        unread[place] = parent
+            shown.append(places)
+        if unread:
+            known |= self._read_all(object_name, unread)
+        return [
+            tuple(one for place in places if (one := known[place]) is not None) for places in shown
+        ]
+
+    def _made_fields(self, object_name: str) -> list[ListField]:
+        ways = self._ways.get(object_name)
+        by_field: dict[str, Child] = {}
+        for child in ways.children if ways is not None else ():
+            by_field[child.field] = child
+        if not by_field:
+            return []
+        normaliser = self._tool_box.tools(object_name).normaliser
+        return [
+            ListField(
+                field=field,
+                position=normaliser.position(field),
+                owned=child.object_name if child.owned else "",
+                expanded_only=child.expanded_only,
+            )
+            for field, child in by_field.items()
+        ]
+
+    def _read_all(
+        self, object_name: str, unread: Mapping[_Place, Parent]
+    ) -> dict[_Place, ShownList | None]:
+        """Lists that are not kept; those of one type are encoded together."""
+        found: dict[_Place, ShownList | None] = {}
+        for field in self.fields(object_name):
+            places = [place for place in unread if place[1] == field.field]
+            if field.owned:
+                tools = self._tool_box.tools(field.owned)
+                found |= self._owned_lists(object_name, tools, places, unread)
+            else:
+                for place in places:
+                    found[place] = self._other_list(place, unread[place])
+        for place, one in found.items():
+            if one is not None:
+                self._kept.keep(place, one)
+        return found
+
+    def _owned_lists(
+        self,
+        parent_object_name: str,
+        tools: TypeTools,
+        places: Sequence[_Place],
+        parents: Mapping[_Place, Parent],
+    ) -> dict[_Place, ShownList | None]:
+        parent_at = _parent_at(tools, parent_object_name)
+        pages = {place: _page(place[2]) for place in places}
+        rows: list[Cells] = []
+        spans: dict[_Place, slice] = {}
+        for place, page in pages.items():
+            first = len(rows)
+            for element in page.data if page is not None else ():
+                cells = _element_cells(tools, bytes(element))
+                if cells is not None:
+                    rows.append(_with_parent(cells, parent_at, parents[place].cells[0]))
+            spans[place] = slice(first, len(rows))
+        halves = tools.halves(rows)
+        found: dict[_Place, ShownList | None] = {}
+        for place, page in pages.items():
+            span = spans[place]
+            found[place] = (
+                None
+                if page is None
+                else ShownList(
+                    field=place[1],
+                    extent=page.extent(read=sum(half is not None for half in halves[span])),
+                    owned=tuple(
+                        _owned_child(tools, parents[place], cells, half)
+                        for cells, half in zip(rows[span], halves[span], strict=True)
+                        if half is not None
+                    ),
+                )
+            )
+        return found
+
+    def _other_list(self, place: _Place, parent: Parent) -> ShownList | None:
+        page = _page(place[2])
+        if page is None:
+            return None
+        others = [self._other_child(bytes(element), parent) for element in page.data]
+        read = [one for one in others if one is not None]
+        return ShownList(field=place[1], extent=page.extent(read=len(read)), others=tuple(read))
+
+    def _other_child(self, value: bytes, parent: Parent) -> OtherChild | None:
+        try:
+            body = msgspec.json.decode(value)
+            if not isinstance(body, dict):
+                return None
+            object_type = self._catalogue.get(body.get("object", ""))
+        except (*NOT_JSON, StrangeObjectName):
+            return None
+        key = record_key(object_type, body, parent.account_id)
+        if key is None:
+            return None
+        return OtherChild(
+            name=entry_name(object_type.table, key),
+            key=key,
+            object_name=object_type.name,
+            value=value,
+        )
+
+
+class KeptLists:
+    """The lists read lately, within a number of bytes, twice over.
+
+    The older half is let go whole: what is in use has moved into the younger one by then.
+    """
+
+    def __init__(self, *, bytes_max: int) -> None:
+        self._bytes_max = bytes_max
+        self._bytes = 0
+        self._young: dict[_Place, ShownList] = {}
+        self._old: dict[_Place, ShownList] = {}
+
+    def get(self, place: _Place) -> ShownList | None:
+        """The list of these bytes in this place; none if it is not known."""
+        found = self._young.get(place)
+        if found is None:
+            found = self._old.pop(place, None)
+            if found is not None:
+                self.keep(place, found)
+        return found
+
+    def keep(self, place: _Place, shown: ShownList) -> None:
+        """Remember a list."""
+        size = len(place[2]) + sum(len(child.half) for child in shown.owned)
+        size += sum(len(child.value) for child in shown.others)
+        if self._bytes + size > self._bytes_max:
+            self._old, self._young, self._bytes = self._young, {}, 0
+        self._young[place] = shown
+        self._bytes += size
+
+
+class _Page(msgspec.Struct, gc=False):
+    data: list[msgspec.Raw]
+    has_more: bool | None = None
+
+    def extent(self, *, read: int) -> Extent:
+        """How much of the list is here, if so many elements could be read."""
+        if self.has_more:
+            return Extent.BEGINNING
+        told = self.has_more is False and read == len(self.data)
+        return Extent.WHOLE if told else Extent.UNTOLD
+
+
+def _page(raw: bytes) -> _Page | None:
+    """Stripe's list envelope; none if it is something else."""
+    try:
+        return _DECODE_PAGE(raw)
+    except NOT_JSON:
+        return None
+
+
+def _element_cells(tools: TypeTools, value: bytes) -> Cells | None:
+    """The cells of an element; none if it is not of the type or has no id."""
+    try:
+        cells = tools.normaliser.read(value)
+    except NotAnObject:
+        return None
+    expected = cells[tools.normaliser.position("object")] == tools.object_type.name
+    return cells if expected and cells[0] else None
+
+
+def _parent_at(tools: TypeTools, parent_object_name: str) -> int | None:
+    """The cell of a child that names its parent."""
+    sources = {column.source for column in tools.object_type.columns}
+    for source in (PARENT_SOURCE, parent_object_name.rpartition(".")[2]):
+        if source in sources:
+            return tools.normaliser.position(source)
+    return None
+
+
+def _with_parent(cells: Cells, at: int | None, parent_id: Any) -> Cells:
+    """The cells with the parent's id, where the body does not say it."""
+    if at is None or cells[at]:
+        return cells
+    return (*cells[:at], parent_id, *cells[at + 1 :])
+
+
+def _owned_child(tools: TypeTools, parent: Parent, cells: Cells, half: bytes) -> OwnedChild:
+    object_type = tools.object_type
+    key = f"{parent.account_id}/{cells[0]}" if parent.account_id else str(cells[0])
+    return OwnedChild(
+        name=entry_name(object_type.table, key),
+        key=key,
+        object_name=object_type.name,
+        table=object_type.table,
+        half=half,
+        body_hash=hash_of(half),
+    )
+
+
+_DECODE_PAGE: Final = msgspec.json.Decoder(_Page).decode

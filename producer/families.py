@@ -1,0 +1,182 @@
+"""What follows from an object's change for the objects in its lists.
+
+Owned ones are published with it, in its partition and with its `_event_at`: nobody else shows
+them, so that they have one writer. The others go into the inbox as what Stripe showed in passing.
+A list that is not whole proves nothing about what it lacks, and is asked for.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import msgspec
+
+from producer.children import ChildReader
+from producer.observation import Observation
+from producer.owned import Known, LastHalves, Owned
+from producer.record import Change, hash_of
+from producer.retrieve_paths import address_fields, retrieve_path
+from producer.shown_lists import Extent, OtherChild
+from schemas.inbox import Source
+from schemas.meta import Operation
+from schemas.objects import ID
+from schemas.topics import table_name
+
+SAID_MAX: Final = 100_000
+"""Other children of which is known what was said of them last."""
+
+
+class Sighting(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """An object that was shown in another one's list.
+
+    Attributes:
+        by: the observation of the other one.
+    """
+
+    child: OtherChild
+    by: Observation
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """An object that is to be fetched, since what was published of it is not all.
+
+    Attributes:
+        value: `id`, `object`, and what its address is made of.
+        by: the observation that was published.
+        reason: a constant word.
+    """
+
+    value: bytes
+    by: Observation
+    reason: str
+
+
+class Family(msgspec.Struct, kw_only=True):
+    """What follows from a batch's changes.
+
+    Attributes:
+        changes: of owned children; published after those of their parents.
+        sightings: of other children.
+        wanted: by name.
+        incomplete: objects published without their whole lists that cannot be fetched.
+    """
+
+    changes: list[Change] = []
+    sightings: list[Sighting] = []
+    wanted: dict[str, Wanted] = {}
+    incomplete: int = 0
+
+
+class Families:
+    """Decides batch after batch; remembers what was said of other children.
+
+    Args:
+        children: knows which types have which.
+        last_halves: asked for where a child is gone.
+        may_fetch: whether Stripe can be asked.
+    """
+
+    def __init__(self, *, children: ChildReader, last_halves: LastHalves, may_fetch: bool) -> None:
+        self._children = children
+        self._last_halves = last_halves
+        self._may_fetch = may_fetch
+        self._said: dict[str, bytes] = {}
+
+    def decide(self, changes: Sequence[Change], known: Known) -> Family:
+        """What follows from changes that will be published.
+
+        Args:
+            changes: of each object in order.
+            known: what every batch before has published.
+        """
+        family = Family()
+        parents = [
+            change for change in changes if self._children.fields(change.observation.object_name)
+        ]
+        if not parents:
+            return family
+        owned = Owned(self._owners(parents), known)
+        for change in parents:
+            self._one(change, owned, family)
+        family.changes = owned.changes(self._last_halves)
+        return family
+
+    def forget(self) -> None:
+        """What was said may not have been committed."""
+        self._said.clear()
+
+    def _owners(self, parents: Iterable[Change]) -> list[Change]:
+        return [change for change in parents if self._owned_types(change)]
+
+    def _owned_types(self, change: Change) -> dict[str, str]:
+        """The types of the children that objects of this type own, by table."""
+        fields = self._children.fields(change.observation.object_name)
+        return {table_name(field.owned): field.owned for field in fields if field.owned}
+
+    def _one(self, change: Change, owned: Owned, family: Family) -> None:
+        types = self._owned_types(change)
+        if change.entry.operation is Operation.DELETED:
+            if types:
+                owned.lose(change, types)
+            family.wanted.pop(change.name, None)
+            return
+        if types:
+            owned.show(change)
+            if self._shows_all(change):
+                owned.lose(change, types)
+        self._sight(change, family)
+        self._want(change, owned, family)
+
+    def _shows_all(self, change: Change) -> bool:
+        """Whether the change shows every owned child that there is."""
+        whole = {one.field for one in change.lists if one.extent is Extent.WHOLE}
+        fields = self._children.fields(change.observation.object_name)
+        return all(field.field in whole for field in fields if field.owned)
+
+    def _sight(self, change: Change, family: Family) -> None:
+        """Tell of other children, but not the same again: their owner would only drop it."""
+        for one in change.lists:
+            for child in one.others:
+                said = hash_of(child.value)
+                if self._said.get(child.name) == said:
+                    continue
+                if len(self._said) >= SAID_MAX:
+                    self._said.clear()
+                self._said[child.name] = said
+                family.sightings.append(Sighting(child=child, by=change.observation))
+
+    def _want(self, change: Change, owned: Owned, family: Family) -> None:
+        """Ask for the object if its lists are not all here."""
+        reason = self._lack(change, owned)
+        if not reason:
+            if change.lists:
+                family.wanted.pop(change.name, None)
+            return
+        observation = change.observation
+        # What was fetched already and is still not whole would be asked for again and again.
+        again = observation.source is Source.REFETCH
+        stub = stub_of(observation) if self._may_fetch and not again else None
+        if stub is None:
+            family.incomplete += 1
+        else:
+            family.wanted[change.name] = Wanted(value=stub, by=observation, reason=reason)
+
+    def _lack(self, change: Change, owned: Owned) -> str:
+        """Why the change does not show all children; empty if it does, or need not."""
+        if any(one.extent is Extent.BEGINNING for one in change.lists):
+            return "truncated"
+        shown = {one.field for one in change.lists}
+        fields = self._children.fields(change.observation.object_name)
+        hidden = any(
+            field.owned and field.expanded_only and field.field not in shown for field in fields
+        )
+        return "children_unknown" if hidden and not owned.has_any(change.name) else ""
+
+
+def stub_of(observation: Observation) -> bytes | None:
+    """What a wish for the object says; none if it has no address."""
+    body = msgspec.json.decode(observation.body)
+    name = observation.object_name
+    if retrieve_path(name, body) is None:
+        return None
+    fields = (ID, "object", *address_fields(name))
+    return msgspec.json.encode({field: body[field] for field in fields if field in body})

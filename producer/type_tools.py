@@ -1,0 +1,48 @@
+"""What is needed to make records of one object type, kept for every type that was met."""
+
+from collections.abc import Sequence
+
+from producer.normalise import Cells, Normaliser, NotAnObject
+from producer.record import HalfCodec
+from schemas.errors import BadRecord
+from schemas.objects import Catalogue, ObjectType
+
+
+class TypeTools:
+    """The tools of one object type."""
+
+    def __init__(self, object_type: ObjectType) -> None:
+        self.object_type = object_type
+        self.normaliser = Normaliser(object_type)
+        self.half_codec = HalfCodec(object_type)
+
+    def halves(self, rows: Sequence[Cells]) -> list[bytes | None]:
+        """The halves of the rows; none for one that does not fit, however it is tried."""
+        if not rows:
+            return []
+        try:
+            return list(self.half_codec.encode(self.normaliser.columns(rows), len(rows)))
+        except (BadRecord, NotAnObject):
+            if len(rows) == 1:
+                return [None]
+        middle = len(rows) // 2
+        return self.halves(rows[:middle]) + self.halves(rows[middle:])
+
+
+class ToolBox:
+    """The tools of each object type, made when it is first met."""
+
+    def __init__(self, *, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self._tools: dict[str, TypeTools] = {}
+
+    def tools(self, object_name: str) -> TypeTools:
+        """The tools of an object type.
+
+        Raises:
+            StrangeObjectName: there is no such type.
+        """
+        found = self._tools.get(object_name)
+        if found is None:
+            found = self._tools[object_name] = TypeTools(self._catalogue.get(object_name))
+        return found
