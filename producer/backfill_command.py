@@ -18,7 +18,13 @@ from producer.backfill_questions import Asked
 from producer.backfill_report import Tally
 from producer.backfill_settings import BackfillSettings
 from producer.connected_accounts import connected_accounts
-from producer.errors import KafkaUnreachable, StripeRefused, StripeUnreachable, Unfinished
+from producer.errors import (
+    KafkaUnreachable,
+    LimiterStopped,
+    StripeRefused,
+    StripeUnreachable,
+    Unfinished,
+)
 from producer.kafka_cursors import Cursors
 from producer.kafka_inbox_writer import InboxWriter
 from producer.kafka_topics import Topics
@@ -191,6 +197,40 @@ def backfill(
             asking.close()
             writer.close()
             cursors.close()
+
+
+def backfill_of(
+    settings: ProducerSettings,
+    *,
+    api: StripeApi,
+    limiter: RateLimiter,
+    meters: Meters,
+    clock: Clock,
+    stop: Stop,
+) -> Callable[[str], None]:
+    """A backfill of one account's every list, for a service that found that it is due.
+
+    The function given back takes the account's id and raises what `backfill` raises, and
+    `LimiterStopped` where the service was stopped before the end.
+    """
+
+    def backfill_account(account_id: str) -> None:
+        done = backfill(
+            settings,
+            scope=Wanted().scope(),
+            accounts=(account_id,),
+            api=api,
+            limiter=limiter,
+            tally=Tally(),
+            meters=meters,
+            shown=lambda: None,
+            clock=clock,
+            stop=stop,
+        )
+        if not done:
+            raise LimiterStopped("Stopped before the end of the backfill.")
+
+    return backfill_account
 
 
 def _api(settings: BackfillSettings, *, clock: Clock, limiter: RateLimiter) -> StripeApi:

@@ -1,9 +1,9 @@
 """`stripeline producer poll`: reads the settings and wires the poller."""
 
-import time
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from producer.backfill_command import backfill_of
 from producer.connected_accounts import connected_accounts
 from producer.event_list import EventList
 from producer.kafka_cursors import Cursors
@@ -70,7 +70,9 @@ def run(*, connected: bool) -> None:
         router=Router(catalogue=load_catalogue()),
         livemode=settings.livemode,
         overlap_seconds=settings.poll_overlap_seconds,
-        backfill=_not_yet,
+        backfill=backfill_of(
+            settings, api=api, limiter=limiter, meters=meters, clock=clock, stop=stop
+        ),
         clock=clock,
         meters=meters,
     )
@@ -136,7 +138,3 @@ def _accounts(api: StripeApi, *, clock: Clock) -> Callable[[], Iterable[str]]:
         return known
 
     return current
-
-
-def _not_yet(_account_id: str) -> None:
-    time.sleep(0)
