@@ -129,7 +129,7 @@ def reconcile(
         list[str] | None,
         typer.Argument(
             help="Object types, `customer invoice`; all that are stored if none is named.",
-            metavar="[OBJECT]...",
+            metavar="OBJECT",
         ),
     ] = None,
     connected: Annotated[  # noqa: FBT002 - typer makes an option of it

@@ -41,7 +41,7 @@ def groups(chosen: Iterable[str], ways: Mapping[str, Ways]) -> tuple[tuple[str, 
     """The types in groups, so that no list has to be read for two of them."""
     found: list[tuple[set[str], list[str]]] = []
     for name in chosen:
-        read, members = _read_for(name, ways), [name]
+        read, members = read_for(name, ways), [name]
         apart = []
         for other_read, others in found:
             if other_read & read:
@@ -53,7 +53,7 @@ def groups(chosen: Iterable[str], ways: Mapping[str, Ways]) -> tuple[tuple[str, 
     return tuple(tuple(members) for _, members in found)
 
 
-def _read_for(name: str, ways: Mapping[str, Ways]) -> set[str]:
+def read_for(name: str, ways: Mapping[str, Ways]) -> set[str]:
     """The types whose lists are read to see every object of this one."""
     found: set[str] = set()
     left = [name]

@@ -1,0 +1,127 @@
+"""A whole installation with a simulated Stripe beside it, and reconciles run as an operator does."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import Consumer, TopicPartition
+from stripe import StripeClient
+
+from runtime.errors import ExitCode
+from simulator.server import Simulator
+from simulator.simulation import Options
+from tests.end_to_end.installation import ARRIVE_SECONDS_MAX, Installation
+from tests.end_to_end.services import eventually
+from tests.end_to_end.stripe_events import WEBHOOK_SECRET
+from tests.infrastructure import Infrastructure
+from tests.simulator.conftest import API_KEY, client_of
+from tests.simulator.shop import Shop
+
+RUN_SECONDS_MAX = 120.0
+SETTLED_SECONDS_MAX = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What a reconcile said and how it ended."""
+
+    code: ExitCode
+    lines: dict[str, str]
+    everything: str
+
+
+class Merchant:
+    """A merchant's Stripe and the installation that follows it."""
+
+    def __init__(self, installation: Installation, simulator: Simulator) -> None:
+        self.installation = installation
+        self.simulator = simulator
+        self.client: StripeClient = client_of(simulator)
+        self.shop = Shop(self.client)
+
+    def settle(self) -> None:
+        """Wait until every webhook was delivered and is relayed."""
+        assert self.simulator.settle(seconds=SETTLED_SECONDS_MAX)
+        delivered = sum(1 for one in self.simulator.deliveries() if one["standing"] == "delivered")
+        eventually(
+            lambda: (
+                self.installation.relay.metric("stripeline_relay_consumed_total") >= delivered
+            ),
+            seconds_max=ARRIVE_SECONDS_MAX,
+            what=f"{delivered} events are relayed",
+        )
+
+    def environment(self, **settings: str) -> dict[str, str]:
+        """Of a reconcile."""
+        return {
+            **os.environ,
+            **self.installation.environment,
+            "STRIPE_API_KEY": API_KEY,
+            "STRIPE_API_BASE": self.simulator.url,
+            "STRIPE_REQUESTS_PER_SECOND_MAX": "1000",
+            "STRIPE_ENDPOINT_REQUESTS_PER_SECOND_MAX": "1000",
+            "RECONCILE_SETTLE_SECONDS": "0",
+            **settings,
+        }
+
+    def reconcile(self, *arguments: str, **settings: str) -> Said:
+        """Run a reconcile to its end."""
+        ended = subprocess.run(
+            [sys.executable, "-m", "stripeline", "producer", "reconcile", *arguments],
+            env=self.environment(**settings),
+            capture_output=True,
+            text=True,
+            timeout=RUN_SECONDS_MAX,
+            check=False,
+        )
+        lines = dict(line.split(": ", 1) for line in ended.stdout.splitlines() if ": " in line)
+        return Said(
+            code=ExitCode(ended.returncode), lines=lines, everything=ended.stdout + ended.stderr
+        )
+
+    def inbox_end(self) -> int:
+        """How many records the inbox has ever had."""
+        topic = f"{self.installation.namespace}-inbox"
+        consumer = Consumer(
+            {"bootstrap.servers": self.installation.infrastructure.kafka, "group.id": "nobody"}
+        )
+        try:
+            partitions = consumer.list_topics(topic, timeout=30).topics[topic].partitions
+            return sum(
+                consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=30)[1]
+                for partition in partitions
+            )
+        finally:
+            consumer.close()
+
+    def await_row(self, query: str, **expected: Any) -> None:
+        """Wait until the one row of a query has these values."""
+        eventually(
+            lambda: self.installation.rows(query) == [expected],
+            seconds_max=ARRIVE_SECONDS_MAX,
+            what=f"{query} gives {expected}",
+            more=lambda: str(self.installation.rows(query)),
+        )
+
+
+@contextmanager
+def merchant(
+    infrastructure: Infrastructure, *, namespace: str, database_url: str, folder: Path
+) -> Iterator[Merchant]:
+    """A merchant whose webhooks arrive, unless they are dropped."""
+    with Simulator(Options(webhook_retry_seconds=0.2)) as simulator:
+        installation = Installation(
+            infrastructure, namespace=namespace, database_url=database_url, folder=folder
+        )
+        asking = {"STRIPE_API_KEY": API_KEY, "STRIPE_API_BASE": simulator.url}
+        installation.relay = installation.service("producer", "relay", name="relay", **asking)
+        with installation.running():
+            port = installation.webhook.said("port")
+            address = f"http://127.0.0.1:{port}/webhooks/stripe"
+            simulator.send_webhooks_to(address, secrets=[WEBHOOK_SECRET])
+            yield Merchant(installation, simulator)
