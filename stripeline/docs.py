@@ -37,9 +37,10 @@ SECTIONS = (
     (
         "Producer",
         "producer.settings:ProducerSettings",
-        "What `stripeline producer webhook`, `relay` and `topics` all read.",
+        "What every `stripeline producer` command reads.",
     ),
     ("Webhook", "producer.settings:WebhookSettings", "`stripeline producer webhook`."),
+    ("Poller", "producer.poll_settings:PollSettings", "`stripeline producer poll`."),
     ("Relay", "producer.relay_settings:RelaySettings", "`stripeline producer relay`."),
     (
         "Backfill",
@@ -66,6 +67,7 @@ COMPOSE = {
     "POSTGRES_PORT": "Port of Postgres on this machine.",
     "POSTGRES_PASSWORD": "Password of the database user `stripeline`; taken when it is made.",
     "WEBHOOK_HEALTH_PORT": "Port of the webhook's probes and metrics on this machine.",
+    "POLL_HEALTH_PORT": "Port of the poller's probes and metrics on this machine.",
     "RELAY_HEALTH_PORT": "Port of the relay's probes and metrics on this machine.",
     "SINK_HEALTH_PORT": "Port of the sink's probes and metrics on this machine.",
 }

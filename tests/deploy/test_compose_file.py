@@ -8,6 +8,7 @@ import pytest
 import yaml
 from pydantic_settings import BaseSettings
 
+from producer.poll_settings import PollSettings
 from producer.relay_settings import RelaySettings
 from producer.settings import WebhookSettings
 from simulator.settings import SimulatorSettings
@@ -18,6 +19,7 @@ TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 OURS: dict[str, type[BaseSettings]] = {
     "producer-webhook": WebhookSettings,
     "producer-relay": RelaySettings,
+    "producer-poll": PollSettings,
     "sink": SinkSettings,
     "simulator": SimulatorSettings,
 }
@@ -65,6 +67,7 @@ def test_each_service_waits_for_the_parts_that_it_speaks_to() -> None:
     assert needed_by("registry") == {"kafka"}
     assert needed_by("producer-webhook") == {"kafka"}
     assert needed_by("producer-relay") == {"kafka", "registry"}
+    assert needed_by("producer-poll") == {"kafka"}
     assert needed_by("sink") == {"kafka", "registry", "postgres"}
     assert needed_by("simulator") == {"producer-webhook"}
 
@@ -92,10 +95,11 @@ def test_what_must_outlive_a_container_lies_on_a_named_volume() -> None:
     assert set(yaml.safe_load(TEXT)["volumes"]) == {"kafka", "postgres", "relay"}
 
 
-def test_the_simulator_runs_in_the_demo_profile_only() -> None:
+def test_the_simulator_runs_in_the_demo_only_and_the_poller_with_a_key_of_stripe() -> None:
     profiles = {name: SERVICES[name].get("profiles") for name in SERVICES}
 
     assert profiles.pop("simulator") == ["demo"]
+    assert profiles.pop("producer-poll") == ["stripe"]
     assert set(profiles.values()) == {None}
 
 
