@@ -46,6 +46,10 @@ def simulator() -> None:
         webhook_lanes=settings.simulator_webhook_lanes,
         webhook_retry_seconds=settings.simulator_webhook_retry_seconds,
         api_version=settings.simulator_api_version,
+        requests_per_second=settings.simulator_requests_per_second or None,
+        requests_per_second_per_endpoint=(
+            settings.simulator_requests_per_second_per_endpoint or None
+        ),
         seed=settings.simulator_seed,
         faults=settings.simulator_faults,
         livemode=settings.simulator_livemode,

@@ -12,6 +12,7 @@ from simulator.errors import Refused, no_such
 from simulator.events import VERSION_PATTERN
 from simulator.exchange import Answer, Call, json_answer
 from simulator.faults import FaultPlan
+from simulator.limits import Limits
 from simulator.objects import Objects
 from simulator.sending import URL_PATTERN
 from simulator.simulation import Simulation
@@ -108,6 +109,8 @@ class Control:
             ("POST", "/objects"): objects.make,
             ("POST", "/objects/change"): objects.change,
             ("POST", "/objects/remove"): objects.remove,
+            ("GET", "/limits"): self._limits,
+            ("POST", "/limits"): self._put_limits,
             ("GET", "/deliveries"): self._deliveries,
             ("POST", "/thin_events"): self._say_thin,
             ("POST", "/webhooks"): self._direct,
@@ -177,6 +180,13 @@ class Control:
     async def _put_faults(self, body: bytes) -> Body:
         self._simulation.faults.put(FaultPlan.model_validate_json(body))
         return await self._faults(b"")
+
+    async def _limits(self, _body: bytes) -> Body:
+        return self._simulation.pace.shown()
+
+    async def _put_limits(self, body: bytes) -> Body:
+        self._simulation.pace.put(Limits.model_validate_json(body))
+        return await self._limits(b"")
 
     async def _deliveries(self, _body: bytes) -> Body:
         return {"deliveries": [delivery.shown() for delivery in self._kept()]}

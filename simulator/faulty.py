@@ -7,6 +7,9 @@ from simulator.errors import ConnectionCut, Refused
 from simulator.exchange import Answer, Call
 from simulator.faults import Faults, ResponseFaultKind
 
+GLOBAL_RATE = "global-rate"
+"""Stripe's reason where all requests of an account together are too many."""
+
 
 class FaultyApi:
     """The API behind the plan's faults."""
@@ -26,7 +29,7 @@ class FaultyApi:
             return self._api.answer(call)
         match fault.kind:
             case ResponseFaultKind.RATE_LIMITED:
-                return self._rate_limited()
+                return self.rate_limited(reason=GLOBAL_RATE)
             case ResponseFaultKind.SERVER_ERROR:
                 if fault.after_work:
                     return self._api.answer(call, then=lambda _answer: self._server_error())
@@ -39,7 +42,8 @@ class FaultyApi:
             case _:
                 assert_never(fault.kind)
 
-    def _rate_limited(self) -> Answer:
+    def rate_limited(self, *, reason: str) -> Answer:
+        """What Stripe answers to one request too many."""
         answer = self._api.refuse(
             Refused(
                 "Request rate limit exceeded. You can learn more about rate limits here "
@@ -48,8 +52,8 @@ class FaultyApi:
                 code="rate_limit",
             )
         )
-        reason = (("Stripe-Rate-Limited-Reason", "global-rate"),)
-        return Answer(status=429, headers=answer.headers + reason, body=answer.body)
+        named = (("Stripe-Rate-Limited-Reason", reason),)
+        return Answer(status=429, headers=answer.headers + named, body=answer.body)
 
     def _server_error(self) -> Answer:
         return self._api.refuse(

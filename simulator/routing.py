@@ -37,11 +37,10 @@ class Router:
     """Finds an endpoint's handler."""
 
     def __init__(self, routes: Iterable[Route]) -> None:
-        self._routes: dict[tuple[str, int], list[tuple[list[str], Handler]]] = {}
+        self._routes: dict[tuple[str, int], list[tuple[list[str], Route]]] = {}
         for route in routes:
             parts = route.path.strip("/").split("/")
-            at = self._routes.setdefault((route.method, len(parts)), [])
-            at.append((parts, route.handler))
+            self._routes.setdefault((route.method, len(parts)), []).append((parts, route))
         for candidates in self._routes.values():
             # A spelled-out part wins over a placeholder.
             candidates.sort(key=lambda candidate: candidate[0].count(PLACEHOLDER))
@@ -53,20 +52,31 @@ class Router:
             Refused: there is no such endpoint.
         """
         parts = path.strip("/").split("/")
-        for template, handler in self._routes.get((method, len(parts)), []):
+        found = self._find(method, parts)
+        if found is None:
+            raise Refused(
+                f"Unrecognized request URL ({method}: {path}). If you are trying to list "
+                "objects, remove the trailing slash. If you are trying to retrieve an object, "
+                "make sure you passed a valid (non-empty) identifier in your code.",
+                status=404,
+            )
+        template, route = found
+        return route.handler, tuple(
+            part for ours, part in zip(template, parts, strict=True) if ours == PLACEHOLDER
+        )
+
+    def pattern(self, method: str, path: str) -> str:
+        """The path with placeholders for its ids; the path itself where there is no such one."""
+        found = self._find(method, path.strip("/").split("/"))
+        return path if found is None else found[1].path
+
+    def _find(self, method: str, parts: list[str]) -> tuple[list[str], Route] | None:
+        for template, route in self._routes.get((method, len(parts)), []):
             if all(
                 ours in (PLACEHOLDER, part) for ours, part in zip(template, parts, strict=True)
             ):
-                ids = [
-                    part for ours, part in zip(template, parts, strict=True) if ours == PLACEHOLDER
-                ]
-                return handler, tuple(ids)
-        raise Refused(
-            f"Unrecognized request URL ({method}: {path}). If you are trying to list objects, "
-            "remove the trailing slash. If you are trying to retrieve an object, make sure you "
-            "passed a valid (non-empty) identifier in your code.",
-            status=404,
-        )
+                return template, route
+        return None
 
 
 def routes_of(resource: Resource) -> list[Route]:

@@ -177,6 +177,36 @@ class Simulator:
         asked = {"object": name, "id": identifier, "account": account, "events": events}
         self._ask("POST", "/objects/remove", asked)
 
+    def put_limits(
+        self,
+        *,
+        requests_per_second: float | None = None,
+        requests_per_second_per_endpoint: float | None = None,
+    ) -> None:
+        """Refuse from now on what comes faster; None for no limit. Counting begins anew."""
+        asked = {
+            "requests_per_second": requests_per_second,
+            "requests_per_second_per_endpoint": requests_per_second_per_endpoint,
+        }
+        self._ask("POST", "/limits", asked)
+
+    def requests_by_second(self, *, account: str = "", endpoint: str = "") -> dict[int, int]:
+        """How many requests were answered, by the real unix second in which they came.
+
+        Args:
+            account: whose; empty for the platform's own.
+            endpoint: `GET /v1/customers/{id}` or the like; empty for all together.
+        """
+        counted: dict[int, int] = {}
+        for one in self._ask("GET", "/limits")["answered"]:
+            if one["account"] == account and endpoint in ("", one["endpoint"]):
+                counted[one["second"]] = counted.get(one["second"], 0) + one["count"]
+        return counted
+
+    def requests_refused(self) -> int:
+        """How many requests came too fast."""
+        return int(self._ask("GET", "/limits")["refused"])
+
     def put_faults(self, plan: FaultPlan) -> None:
         """Let go wrong what the plan says; `FaultPlan()` lets nothing."""
         self._ask("POST", "/faults", plan.model_dump(mode="json"))

@@ -60,6 +60,19 @@ class SimulatorSettings(BaseSettings):
         examples=["2025-02-24.acacia"],
         pattern=VERSION_PATTERN,
     )
+    simulator_requests_per_second: float = Field(
+        default=0.0,
+        description="Requests of one account that are answered in a second, more get 429; 0 for "
+        "no limit.",
+        examples=[25],
+        ge=0,
+    )
+    simulator_requests_per_second_per_endpoint: float = Field(
+        default=0.0,
+        description="The same for one endpoint: one method and path.",
+        examples=[25],
+        ge=0,
+    )
     simulator_seed: int = Field(
         default=0,
         description="Decides every id: the same seed and requests give the same objects.",

@@ -15,6 +15,8 @@ from simulator.faults import FaultPlan, Faults
 from simulator.faulty import FaultyApi
 from simulator.generic.types import Types, identities
 from simulator.identifiers import Identifiers
+from simulator.limited import LimitedApi
+from simulator.limits import Limits, Pace
 from simulator.resources.due import happen
 from simulator.resources.webhook_endpoints import registered
 from simulator.said import Said
@@ -36,6 +38,8 @@ class Options:
         webhook_retry_seconds: wait before the second attempt; doubled before each further one.
         endpoints: further receivers of events.
         api_version: the account's default version.
+        requests_per_second: of one account; None for as many as come.
+        requests_per_second_per_endpoint: of one account to one endpoint.
         seed: decides every id.
         faults: what goes wrong.
         livemode: whether objects are live ones and `sk_live_` keys are asked for.
@@ -50,10 +54,19 @@ class Options:
     webhook_retry_seconds: float = WEBHOOK_RETRY_SECONDS
     endpoints: tuple[Endpoint, ...] = ()
     api_version: str = API_VERSION
+    requests_per_second: float | None = None
+    requests_per_second_per_endpoint: float | None = None
     seed: int = 0
     faults: FaultPlan = field(default_factory=FaultPlan)
     livemode: bool = False
     start_seconds: int | None = None
+
+    def limits(self) -> Limits:
+        """How many requests a second are answered."""
+        return Limits(
+            requests_per_second=self.requests_per_second,
+            requests_per_second_per_endpoint=self.requests_per_second_per_endpoint,
+        )
 
     def all_endpoints(self) -> tuple[Endpoint, ...]:
         """Every receiver of events."""
@@ -78,7 +91,8 @@ class Simulation:
         self.faults = Faults(options.faults)
         self.deliveries: Deliveries
         self.world: World
-        self.api: FaultyApi
+        self.api: LimitedApi
+        self.pace = Pace(options.limits(), clock=real)
         self._endpoints = {endpoint.name: endpoint for endpoint in options.all_endpoints()}
         self._make(options.seed)
 
@@ -91,11 +105,12 @@ class Simulation:
         await self.deliveries.stop()
 
     async def reset(self, *, seed: int | None) -> None:
-        """Forget everything but the fault plan and where webhooks go."""
+        """Forget everything but the fault plan, the limits and where webhooks go."""
         await self.deliveries.stop()
         chosen = self.options.seed if seed is None else seed
         self._make(chosen)
         self.faults.put(self.faults.plan)
+        self.pace.put(self.pace.limits)
         self._direct()
 
     def advance_to(self, seconds: int) -> None:
@@ -184,4 +199,4 @@ class Simulation:
             expander=Expander(self.types.resources),
             publish=self.publish,
         )
-        self.api = FaultyApi(api, self.faults)
+        self.api = LimitedApi(FaultyApi(api, self.faults), self.pace, self.types.router)
