@@ -10,9 +10,10 @@ from producer.stripe_api import StripeApi
 from runtime.clock import SystemClock
 from simulator.server import Simulator
 from simulator.simulation import Options
+from tests.backfill.backfilling import API_KEY, Backfilling
+from tests.infrastructure import Infrastructure
 from tests.simulator.shop import Shop
 
-API_KEY = "sk_test_simulated"
 START_SECONDS = 1_800_000_000
 
 
@@ -43,3 +44,8 @@ def limiter() -> RateLimiter:
 @pytest.fixture
 def api(simulator: Simulator, limiter: RateLimiter) -> StripeApi:
     return StripeApi(key=API_KEY, base=simulator.url, clock=SystemClock(), limiter=limiter)
+
+
+@pytest.fixture
+def backfilling(stack: Infrastructure, namespace: str, simulator: Simulator) -> Backfilling:
+    return Backfilling(stack, namespace=namespace, simulator=simulator)

@@ -12,7 +12,7 @@ from producer.stripe_api import Page, StripeApi
 from runtime.clock import SystemClock
 from simulator.faults import FaultPlan, ResponseFault, ResponseFaultKind
 from simulator.server import Simulator
-from tests.backfill.conftest import API_KEY
+from tests.backfill.backfilling import API_KEY
 from tests.simulator.shop import Shop
 
 
