@@ -20,7 +20,13 @@ class Installation:
     """Webhook, relay and sink as processes, meeting only in Kafka."""
 
     def __init__(
-        self, infrastructure: Infrastructure, *, namespace: str, database_url: str, folder: Path
+        self,
+        infrastructure: Infrastructure,
+        *,
+        namespace: str,
+        database_url: str,
+        folder: Path,
+        **environment: str,
     ) -> None:
         self.infrastructure = infrastructure
         self.namespace = namespace
@@ -36,6 +42,7 @@ class Installation:
             "STRIPE_API_KEY": "",
             "WEBHOOK_PORT": "0",
             "RELAY_MEMORY_FOLDER": str(folder / "memory"),
+            **environment,
         }
         self._folder = folder
         self._senders: list[Sender] = []
