@@ -1,9 +1,11 @@
 """`/healthz`, `/readyz` and `/metrics` of a service, served by a thread of its own."""
 
 import json
+import sys
 import threading
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import urlsplit
 
 from prometheus_client import CollectorRegistry
@@ -57,13 +59,12 @@ class HealthServer:
         self._health = health
         self._registry = registry
         try:
-            self._server = ThreadingHTTPServer((host, port), self._handler_class())
+            self._server = _Server((host, port), self._handler_class())
         except OSError as error:
             raise WrongSetting(
                 f"HEALTH_PORT {port} on {host} cannot be used ({error.strerror}). "
                 "Choose a free one, for example HEALTH_PORT=9109, or 0 for any."
             ) from error
-        self._server.daemon_threads = True
         self._thread = threading.Thread(
             target=self._server.serve_forever, name="health", daemon=True
         )
@@ -119,3 +120,12 @@ class HealthServer:
                 """Probes come every few seconds and are not worth a line."""
 
         return Handler
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A prober that hangs up before its answer is no fault, and not worth lines of text."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)

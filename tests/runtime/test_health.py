@@ -1,6 +1,8 @@
 """What probes and Prometheus see of a service, asked over real HTTP."""
 
 import json
+import socket
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.error import HTTPError
@@ -128,3 +130,16 @@ def test_a_stopped_server_gives_its_port_back() -> None:
 
     assert second.port == port
     second.stop()
+
+
+def test_a_prober_that_hangs_up_is_not_worth_a_line(
+    service: Service, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for _prober in range(50):
+        with socket.create_connection(("127.0.0.1", service.server.port)) as line:
+            # The connection is reset, not closed in order.
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            line.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+
+    assert service.ask("/healthz")[0] == 200
+    assert capfd.readouterr().err == ""
