@@ -141,6 +141,29 @@ def test_an_embedded_object_has_its_json_and_its_id(catalogue: Catalogue) -> Non
     assert (bare["price_id"], bare["price"]) == ("price_1", None)
 
 
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [("charge", "refunds"), ("customer", "sources"), ("checkout.session", "line_items")],
+)
+def test_a_list_that_events_do_not_show_makes_no_difference(
+    catalogue: Catalogue, name: str, field: str
+) -> None:
+    normaliser = Normaliser(catalogue.get(name))
+    body = {"id": "one_1", "object": name}
+    shown = {"object": "list", "data": [{"id": "part_1", "object": "part"}], "has_more": False}
+
+    assert row(normaliser, {**body, field: shown}) == row(normaliser, body)
+
+
+def test_a_list_apart_still_tells_what_moved_into_it(catalogue: Catalogue) -> None:
+    normaliser = Normaliser(catalogue.get("invoice"))
+    payment = {"id": "inpay_1", "is_default": True, "payment": {"charge": "ch_1"}}
+    payments = {"object": "list", "data": [payment], "has_more": False}
+    found = row(normaliser, {"id": "in_1", "object": "invoice", "payments": payments})
+
+    assert (found["charge_id"], found["payments"]) == ("ch_1", None)
+
+
 def test_what_has_no_id_of_its_own_takes_its_natural_key(catalogue: Catalogue) -> None:
     normaliser = Normaliser(catalogue.get("balance"))
     assert row(normaliser, {"object": "balance", "livemode": False})["id"] == "balance"
