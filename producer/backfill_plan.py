@@ -103,7 +103,7 @@ def require_listed(chosen: Iterable[str], ways: Mapping[str, Ways]) -> None:
                 f"{name}: it comes with the object that it belongs to. "
                 f"Example: stripeline producer backfill {parents[0]}"
             )
-        why = ways[name].unreachable or ways[name].hidden or "it can only be retrieved by its id"
+        why = ways[name].unreachable or "each is retrieved by its id, once that is known"
         raise WrongSetting(f"{name}: Stripe does not list it: {why}.")
 
 
