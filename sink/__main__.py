@@ -1,4 +1,6 @@
-"""The sink's commands: run, migrate."""
+"""The sink's commands: run, migrate, rebuild, verify, replay."""
+
+from typing import Annotated
 
 import typer
 
@@ -8,8 +10,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     help=(
-        "Kafka -> Postgres. `run` keeps one table per Stripe object up to date, `migrate` makes "
-        "the sink's own schema `stripeline`."
+        "Kafka -> Postgres. `run` keeps one table per Stripe object up to date, `verify` compares "
+        "tables with their topics, `rebuild` makes them again, `migrate` makes the sink's own "
+        "schema `stripeline`."
     ),
 )
 
@@ -43,6 +46,89 @@ def migrate() -> None:
     from sink.migrate_command import run as run_migrate
 
     run_migrate()
+
+
+Objects = Annotated[
+    list[str] | None,
+    typer.Argument(help="Stripe objects: `subscription`, `checkout.session`.", metavar="OBJECT"),
+]
+All = Annotated[bool, typer.Option("--all", help="Every object that has a topic.")]
+Into = Annotated[
+    str | None,
+    typer.Option(
+        help="Another Postgres schema than `DATABASE_SCHEMA`; made where it is missing.",
+        metavar="SCHEMA",
+    ),
+]
+
+
+@app.command()
+def rebuild(
+    objects: Objects = None,
+    *,
+    everything: All = False,
+    into: Into = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="The same as `verify`.")] = False,
+) -> None:
+    """Make tables again from their topics, while the sink runs and people use them.
+
+    The topic is read into a shadow, and only rows that differ are changed, some at a time: nobody
+    ever sees an empty or a half table; views, grants, indexes, foreign keys and triggers stay; a
+    newer row of the live sink wins. Interrupted at any moment, the next run goes on where it
+    stood. A fresh database is filled in the same way.
+
+    Exit code 1 if a record could not be read or a row not be put right.
+
+    Example: `stripeline sink rebuild subscription invoice`
+    """
+    from sink.rebuild_command import run as run_rebuild
+
+    raise typer.Exit(
+        run_rebuild(objects or [], everything=everything, apply=not dry_run, into=into)
+    )
+
+
+@app.command()
+def verify(objects: Objects = None, *, everything: All = False, into: Into = None) -> None:
+    """Compare tables with their topics and change nothing.
+
+    Reports rows that are missing, wrong, behind, ahead or extra, and which columns differ. What
+    the running sink has not written yet is no difference.
+
+    Exit code 0 if all is as the topics say, 4 if something differs, 1 if a record could not be
+    read.
+
+    Example: `stripeline sink verify --all`
+    """
+    from sink.rebuild_command import run as run_rebuild
+
+    raise typer.Exit(run_rebuild(objects or [], everything=everything, apply=False, into=into))
+
+
+@app.command()
+def replay(
+    stripe_object: Annotated[str, typer.Argument(help="A Stripe object.", metavar="OBJECT")],
+    *,
+    start: Annotated[
+        str,
+        typer.Option(
+            "--from",
+            help="A time of a change (UTC unless it says otherwise), or an offset.",
+            metavar="TIME|OFFSET",
+        ),
+    ],
+) -> None:
+    """Apply an object's changes once more, from a time or an offset on.
+
+    Under the sink's guard: a row that is newer than the record stays. The sink's own offsets are
+    not touched, and it may run meanwhile. To find and mend what is wrong without knowing since
+    when, use `rebuild`.
+
+    Example: `stripeline sink replay subscription --from 2026-11-21T08:00`
+    """
+    from sink.replay_command import run as run_replay
+
+    raise typer.Exit(run_replay(stripe_object, start=start))
 
 
 if __name__ == "__main__":

@@ -4,8 +4,13 @@ StripelineError
 +-- SinkError
     +-- PostgresRefused      Postgres answered no; its SQLSTATE decides (see RULES)
     +-- PostgresAway         no answer, or the line was cut         -> retry
+    +-- PostgresUnreachable  the same, for a command                -> try again
     +-- FenceLost            another sink holds a partition now     -> drop, claim again
     +-- DeadLettersAway      Kafka did not take a dead letter       -> retry
+    +-- KafkaAway            a topic cannot be read back now        -> try again
+    +-- RebuildTaken         another rebuild of the table runs      -> wait for it
+    +-- TopicMissing         there is nothing to rebuild from       -> put the name right
+    +-- SuspiciousTopic      rebuilding would throw most rows away  -> look before you act
     +-- SinkStopped          what only a person can put right       -> stop
         +-- UnusableSchema       a writer's schema that no table can hold
         +-- TableDiffers         a table that exists already and does not fit
@@ -18,7 +23,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from runtime.errors import StripelineError
+from runtime.errors import ExitCode, StripelineError
 
 
 class Action(Enum):
@@ -122,12 +127,38 @@ class PostgresAway(SinkError):
     """Postgres could not be reached, or the connection broke; the outcome may be unknown."""
 
 
+class PostgresUnreachable(SinkError):
+    """`DATABASE_URL` leads to no Postgres that answers a command."""
+
+    exit_code = ExitCode.UNREACHABLE
+
+
 class FenceLost(SinkError):
     """Somebody else has claimed a partition, or moved its offset: nothing was written."""
 
 
 class DeadLettersAway(SinkError):
     """Kafka did not acknowledge a dead letter."""
+
+
+class KafkaAway(SinkError):
+    """A topic could not be read back; what was read before is kept, and the next try goes on."""
+
+    exit_code = ExitCode.UNREACHABLE
+
+
+class RebuildTaken(SinkError):
+    """Another process rebuilds or verifies the same table."""
+
+
+class TopicMissing(SinkError):
+    """There is no such topic; the message names it."""
+
+    exit_code = ExitCode.WRONG_USAGE
+
+
+class SuspiciousTopic(SinkError):
+    """Most rows have no record in the topic: it is another one, or it is not whole."""
 
 
 class UnusableSchema(SinkError):

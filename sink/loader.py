@@ -59,7 +59,7 @@ class Loader:
         decoded: dict[str, list[tuple[WriterSchema, pa.RecordBatch]]] = {}
         for (topic, schema_id), bodies in by_schema.items():
             try:
-                writer = self._writer(schema_id)
+                writer = self.writer(schema_id)
             except (SchemaUnknown, UnusableSchema) as error:
                 reason = type(error).__name__
                 dead += [Dead(record=one, reason=reason) for one, _body in bodies]
@@ -80,7 +80,14 @@ class Loader:
             ),
         )
 
-    def _writer(self, schema_id: int) -> WriterSchema:
+    def writer(self, schema_id: int) -> WriterSchema:
+        """What follows from a schema that a record names.
+
+        Raises:
+            SchemaUnknown, UnusableSchema: no record of this schema can be a row.
+            RegistryUnreachable: it could not be fetched now.
+            RegistryRefuses: the registry gives no schema, whatever the record.
+        """
         known = self._writers.get(schema_id)
         if known is None:
             schema = self._fetched(schema_id)

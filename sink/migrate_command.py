@@ -2,18 +2,11 @@
 
 from rich.console import Console
 
-from runtime.errors import ExitCode
 from runtime.settings import load
-from sink.errors import PostgresAway, SinkError
+from sink.errors import PostgresAway, PostgresUnreachable
 from sink.postgres import Connection
 from sink.postgres_migrations import migrate
 from sink.settings import DatabaseSettings
-
-
-class PostgresUnreachable(SinkError):
-    """`DATABASE_URL` leads to no Postgres that answers."""
-
-    exit_code = ExitCode.UNREACHABLE
 
 
 def run() -> None:

@@ -20,6 +20,7 @@ class Offsets:
         self._connection = connection
         self._schema = schema
         self._claim, self._lost, self._advance = query("claim"), query("lost"), query("advance")
+        self._reached, self._begin_at = query("reached"), query("begin_at")
 
     def claim(self, partitions: Collection[Partition]) -> dict[Partition, Claim]:
         """Fence off everybody else from these partitions, and learn where to begin.
@@ -41,6 +42,28 @@ class Offsets:
                 )
                 for topic, number, offset, fence, in_a_row in rows
             }
+
+    def reached(self, partitions: Collection[Partition]) -> dict[Partition, int]:
+        """How far those partitions are written that a sink has ever claimed."""
+        with translated():
+            rows = self._connection.session().execute(
+                self._reached,
+                [self._schema, [p.topic for p in partitions], [p.number for p in partitions]],
+            )
+            return {Partition(topic, number): offset for topic, number, offset in rows}
+
+    def begin_at(self, offsets: Mapping[Partition, int]) -> None:
+        """Let the first sink begin here; where one has begun already nothing changes."""
+        with translated():
+            self._connection.session().execute(
+                self._begin_at,
+                [
+                    self._schema,
+                    [partition.topic for partition in offsets],
+                    [partition.number for partition in offsets],
+                    list(offsets.values()),
+                ],
+            )
 
     def lost(self, steps: Mapping[Partition, Step]) -> set[Partition]:
         """Those partitions that somebody else has claimed, or whose offset is not what we know.

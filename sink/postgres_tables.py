@@ -1,7 +1,7 @@
 """The tables as they stand in Postgres: made where they are missing, widened where too narrow."""
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -76,6 +76,17 @@ class Tables:
                 fits.add(schema_id)
         return self._kept[name]
 
+    def kept(self, name: TableName, columns: Collection[str]) -> frozenset[str]:
+        """The columns that are the sink's in a table as it stands; none if it is not there.
+
+        Args:
+            columns: those that count in a table to which no sink has written yet.
+        """
+        found = self._found(name)
+        if found is None:
+            return frozenset()
+        return found.kept or frozenset(found.types).intersection(columns)
+
     def _fitted(
         self, name: TableName, shape: TableShape, *, schema_id: int, key: tuple[str, ...]
     ) -> frozenset[str]:
@@ -92,7 +103,7 @@ class Tables:
                 # An index of a large table that somebody else filled takes its time.
                 session.execute("set local statement_timeout to 0")
                 session.execute(
-                    "select pg_advisory_xact_lock($1, $2)", [_LOCK_CLASS, _lock_key(name.schema)]
+                    "select pg_advisory_xact_lock($1, $2)", [_LOCK_CLASS, lock_key(name.schema)]
                 )
             # Read again: another sink may have done it while we waited for the lock.
             found = self._found(name)
@@ -170,6 +181,6 @@ def _check_type(name: TableName, column: Column, found: str | None) -> None:
         )
 
 
-def _lock_key(schema: str) -> int:
-    """A number for the Postgres schema, as a signed integer of 32 bits."""
-    return zlib.crc32(schema.encode()) - 2**31
+def lock_key(name: str) -> int:
+    """A number for what is locked, as a signed integer of 32 bits."""
+    return zlib.crc32(name.encode()) - 2**31

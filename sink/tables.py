@@ -276,6 +276,7 @@ def upsert_sql(
     absent: Sequence[str],
     values: Sequence[str],
     source: str,
+    guard: str = ">",
 ) -> str:
     """The guarded upsert: a row is a function of the last record of its key.
 
@@ -287,6 +288,8 @@ def upsert_sql(
             null, for the row must not remember an earlier record.
         values: SQL for each of `columns`' transported values.
         source: what follows the selected values: `from ...`, or nothing.
+        guard: how a record's `_event_at` must compare with the row's; `>=` also repairs a row
+            that has the time of its record and not its values.
     """
     given = {
         column.name: column.value(value) for column, value in zip(columns, values, strict=True)
@@ -306,7 +309,7 @@ def upsert_sql(
         f"select {', '.join(written.values())} {source}\n"
         f"on conflict ({_listed(key)}) do update set "
         + ", ".join(f"{quoted(column)} = excluded.{quoted(column)}" for column in changed)
-        + f"\nwhere excluded.{quoted(EVENT_AT)} > mine.{quoted(EVENT_AT)}"
+        + f"\nwhere excluded.{quoted(EVENT_AT)} {guard} mine.{quoted(EVENT_AT)}"
     )
 
 

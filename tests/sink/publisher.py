@@ -61,12 +61,27 @@ class Publisher:
             [(str(one["id"]), frame(schema_id, codec.encode(one))) for one in changes],
         )
 
-    def publish_values(self, object_name: str, values: Iterable[tuple[str, bytes]]) -> None:
-        """Publish keys and values as they are in one transaction."""
+    def publish_at(
+        self, object_name: str, schema_id: int, changes: Iterable[Mapping[str, Any]], *, at: int
+    ) -> None:
+        """Publish changes in one transaction, as records of a time in microseconds."""
+        codec = self._codecs[schema_id]
+        self.publish_values(
+            object_name,
+            [(str(one["id"]), frame(schema_id, codec.encode(one))) for one in changes],
+            milliseconds=at // 1_000,
+        )
+
+    def publish_values(
+        self, object_name: str, values: Iterable[tuple[str, bytes]], *, milliseconds: int = 0
+    ) -> None:
+        """Publish keys and values as they are in one transaction; 0 is the present."""
         topic = self.names.object_topic(object_name)
         self._producer.begin_transaction()
         for key, value in values:
-            self._producer.produce(topic, key=key, value=value, headers=[("origin", b"test")])
+            self._producer.produce(
+                topic, key=key, value=value, headers=[("origin", b"test")], timestamp=milliseconds
+            )
         self._producer.commit_transaction(REQUEST_SECONDS_MAX)
 
     def dead_letters(self) -> list[tuple[str, bytes, dict[str, bytes]]]:

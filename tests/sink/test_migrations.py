@@ -13,7 +13,7 @@ from sink.sql import migrations
 
 pytestmark = pytest.mark.stack
 Session = psycopg.Connection[Any]
-NAMES = ["0001_offsets", "0002_dead_letters", "0003_columns"]
+NAMES = ["0001_offsets", "0002_dead_letters", "0003_columns", "0004_rebuild"]
 
 
 @pytest.fixture
@@ -61,6 +61,23 @@ def test_the_migrations_give_the_schema(connection: Connection, postgres: Sessio
             "dead_letters_in_a_row",
             "claimed_at",
             "moved_at",
+        ],
+        "rebuild_progress": [
+            "database_schema",
+            "table_name",
+            "partition",
+            "topic_id",
+            "next_offset",
+            "records",
+            "schema_ids",
+        ],
+        "rebuild_unreadable": [
+            "database_schema",
+            "table_name",
+            "partition",
+            "record_offset",
+            "record_key",
+            "reason",
         ],
     }
     functions = postgres.execute(

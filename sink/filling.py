@@ -1,0 +1,231 @@
+"""Fills a rebuild's shadow: the topic from where it was read to where it ends, by the column."""
+
+import contextlib
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from schemas.registry import Registry
+from schemas.topics import Names
+from sink.batch import Batch, Record, place_of
+from sink.errors import Action, PostgresRefused, SinkError, rule_of
+from sink.kafka_ranges import TopicReader, places_of
+from sink.load import Dead
+from sink.loader import Loader
+from sink.postgres import Connection
+from sink.postgres_shadow import Shadow
+from sink.settings import DatabaseSettings
+from sink.tables import CONNECT_SUFFIX, TableName
+
+BATCH_BYTES_MAX: Final = 16 * 1024 * 1024
+SEVERAL_RECORDS_MIN: Final = 20_000
+"""Fewer offsets than this are read sooner than another process is started."""
+SHOW_SECONDS: Final = 0.5
+
+Told = Callable[[int], None]
+"""Called with how many offsets were passed since the last time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """Where everything is; what a process of its own needs to know.
+
+    Attributes:
+        kafka: the librdkafka properties that say how the brokers are reached.
+        database_url: Postgres.
+        schema: the Postgres schema of the merchant's own rows.
+    """
+
+    kafka: Mapping[str, str | int | float | bool] = field(repr=False)
+    registry_url: str = field(repr=False)
+    database_url: str = field(repr=False)
+    schema: str
+    namespace: str
+
+    @classmethod
+    def of(cls, settings: DatabaseSettings, *, schema: str) -> "Site":
+        """What the settings say."""
+        return cls(
+            kafka=settings.kafka(),
+            registry_url=settings.schema_registry_url,
+            database_url=settings.database_url.get_secret_value(),
+            schema=schema,
+            namespace=settings.kafka_namespace,
+        )
+
+    @property
+    def names(self) -> Names:
+        """The installation's topics."""
+        return Names(namespace=self.namespace)
+
+    def own(self, table: str) -> TableName:
+        """The table of the merchant's own rows."""
+        return TableName(schema=self.schema, table=table)
+
+    def connect(self, table: str) -> TableName:
+        """The table of the connected accounts' rows."""
+        return TableName(schema=self.schema + CONNECT_SUFFIX, table=table)
+
+    def reader(self) -> TopicReader:
+        """Reads its topics."""
+        return TopicReader(self.kafka, names=self.names)
+
+    def loader(self, registry: Registry) -> Loader:
+        """Makes rows of its records, always by the column."""
+        return Loader(
+            names=self.names, schema=self.schema, writer_schema=registry.schema, few_max=0
+        )
+
+    def shadow(self, connection: Connection, table: str) -> Shadow:
+        """The shadow of one object's tables."""
+        return Shadow(connection, own=self.own(table), connect=self.connect(table))
+
+
+def fill(
+    site: Site,
+    table: str,
+    *,
+    starts: Mapping[int, int],
+    ends: Mapping[int, int],
+    processes: int,
+    told: Told,
+) -> None:
+    """Read a topic into its shadow, its partitions side by side.
+
+    Raises:
+        KafkaAway, PostgresAway, PostgresRefused, RegistryUnreachable: what was taken in before
+            stays, and the next time goes on from there.
+    """
+    left = {number: start for number, start in starts.items() if start < ends[number]}
+    offsets = sum(ends[number] - start for number, start in left.items())
+    shares = [sorted(left)[one::processes] for one in range(processes)]
+    shares = [share for share in shares if share]
+    if len(shares) < 2 or offsets < SEVERAL_RECORDS_MIN:
+        _fill_here(site, table, starts=left, ends=ends, told=told)
+        return
+    # A process that is forked would share the Kafka client's threads and locks.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(len(shares), mp_context=context) as pool:
+        running = [
+            pool.submit(
+                _fill_alone,
+                site,
+                table,
+                starts={number: left[number] for number in share},
+                ends={number: ends[number] for number in share},
+                parent=os.getpid(),
+            )
+            for share in shares
+        ]
+        _watch(site, table, running, starts=left, told=told)
+        for one in running:
+            one.result()
+
+
+def _watch(
+    site: Site,
+    table: str,
+    running: list["Future[None]"],
+    *,
+    starts: Mapping[int, int],
+    told: Told,
+) -> None:
+    """Tell how far the processes are, until all have ended."""
+    with contextlib.closing(Connection(site.database_url)) as connection:
+        shadow = site.shadow(connection, table)
+        seen = sum(starts.values())
+        left = set(running)
+        while left:
+            _done, left = wait(left, SHOW_SECONDS, FIRST_COMPLETED)
+            now = shadow.next_offsets()
+            reached = sum(now[number] for number in starts)
+            told(reached - seen)
+            seen = reached
+
+
+def _fill_alone(
+    site: Site, table: str, *, starts: Mapping[int, int], ends: Mapping[int, int], parent: int
+) -> None:
+    """The work of one process; it ends when its parent does, however that ended."""
+
+    def told(_offsets: int) -> None:
+        if os.getppid() != parent:
+            raise SinkError("The rebuild that this process belongs to has ended.")
+
+    _fill_here(site, table, starts=starts, ends=ends, told=told)
+
+
+def _fill_here(
+    site: Site,
+    table: str,
+    *,
+    starts: Mapping[int, int],
+    ends: Mapping[int, int],
+    told: Told,
+) -> None:
+    topic = site.names.object_topic(table)
+    with (
+        contextlib.closing(Registry(site.registry_url)) as registry,
+        contextlib.closing(Connection(site.database_url)) as connection,
+    ):
+        loader, shadow = site.loader(registry), site.shadow(connection, table)
+        reached = dict(starts)
+        for batch, next_offsets in batches(site.reader(), topic, starts, ends):
+            _put(loader, shadow, batch, reached=reached, next_offsets=next_offsets)
+            told(sum(offset - reached[number] for number, offset in next_offsets.items()))
+            reached |= next_offsets
+
+
+def batches(
+    reader: TopicReader, topic: str, starts: Mapping[int, int], ends: Mapping[int, int]
+) -> Iterator[tuple[Batch, dict[int, int]]]:
+    """Stretches put together until they are worth a transaction."""
+    fences = dict.fromkeys(places_of(topic, starts), 0)
+    records: list[Record] = []
+    reached: dict[int, int] = {}
+    size = 0
+    for stretch in reader.read(topic, starts=starts, ends=ends):
+        records += stretch.records
+        reached |= stretch.next_offsets
+        size += sum(len(record.value() or "") for record in stretch.records)
+        if size >= BATCH_BYTES_MAX:
+            yield Batch(records=records, fences=fences), reached
+            records, reached, size = [], {}, 0
+    if reached:
+        yield Batch(records=records, fences=fences), reached
+
+
+def _put(
+    loader: Loader,
+    shadow: Shadow,
+    batch: Batch,
+    *,
+    reached: Mapping[int, int],
+    next_offsets: Mapping[int, int],
+) -> None:
+    """Take a batch in; records that Postgres refuses are noted, and the rest go in."""
+    load = loader.load(batch)
+    try:
+        shadow.put(load, reached=reached, next_offsets=next_offsets)
+    except PostgresRefused as refused:
+        if rule_of(refused.sqlstate).action is not Action.DEAD_LETTER:
+            raise
+        dead = _refused(loader, shadow, batch)
+        places = {place_of(one.record) for one in dead}
+        rest = [record for record in batch.records if place_of(record) not in places]
+        load = loader.load(replace(batch, records=rest))
+        load = replace(load, batch=batch, dead=(*load.dead, *dead))
+        shadow.put(load, reached=reached, next_offsets=next_offsets)
+
+
+def _refused(loader: Loader, shadow: Shadow, batch: Batch) -> list[Dead]:
+    """The records of a batch that Postgres does not take, found by halving it."""
+    refusal = shadow.refusal(loader.load(batch))
+    if refusal is None:
+        return []
+    if len(batch.records) == 1:
+        return [Dead(record=batch.records[0], reason=refusal.sqlstate)]
+    return [dead for half in batch.halves() for dead in _refused(loader, shadow, half)]

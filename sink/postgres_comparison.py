@@ -1,0 +1,181 @@
+"""A table compared with its shadow in Postgres, and put right in short transactions."""
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import psycopg
+
+from sink.errors import Action, PostgresRefused, rule_of
+from sink.postgres import Connection, translated
+from sink.rebuild_tables import (
+    Comparison,
+    Finding,
+    Working,
+    drop_index_statement,
+    newest_only_statements,
+    shadow_statements,
+)
+from sink.tables import TableName
+
+REPAIR_ROWS_MAX: Final = 2_000
+"""Rows in one transaction: nobody waits long for a lock, and the sink goes on between two."""
+_DUPLICATE: Final = "23505"
+_SESSION: Final = """
+-- Reading whole tables takes its time, and sorting and joining them some memory.
+set statement_timeout to 0;
+set work_mem to '256MB';
+set maintenance_work_mem to '256MB';
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repaired:
+    """What became of some differing rows.
+
+    Attributes:
+        rows: how many were looked at.
+        refused: how many Postgres did not let us change, by SQLSTATE.
+    """
+
+    rows: int
+    refused: Mapping[str, int]
+
+
+class Comparer:
+    """Compares one table with its shadow.
+
+    Args:
+        connection: its session; one that is used for nothing else.
+        working: the table and its working tables.
+        owner: the table of the merchant's own rows, under which progress is kept.
+    """
+
+    def __init__(self, connection: Connection, *, working: Working, owner: TableName) -> None:
+        self._connection = connection
+        self._working = working
+        self._owner = owner
+
+    def target_exists(self) -> bool:
+        """Whether the table is there."""
+        return self._exists(self._working.target)
+
+    def shadow_exists(self) -> bool:
+        """Whether the topic had a record for this table."""
+        return self._exists(self._working.shadow)
+
+    def make_newest_only(self, comparison: Comparison) -> None:
+        """Leave the last record of each key in the shadow, which is made where it is missing."""
+        index, newest_only = newest_only_statements(self._working)
+        session = self._session()
+        with translated():
+            for statement in shadow_statements(self._working, comparison.columns):
+                session.execute(statement)
+            session.execute(drop_index_statement(self._working))
+        try:
+            with translated():
+                session.execute(index)
+        except PostgresRefused as refused:
+            if refused.sqlstate != _DUPLICATE:
+                raise
+            with translated():
+                session.execute(newest_only)
+                session.execute(index)
+        with translated():
+            session.execute(f"analyze {self._working.shadow.quoted}")
+
+    def let_more_in(self) -> None:
+        """Make the shadow ready to take in more records."""
+        with translated():
+            self._session().execute(drop_index_statement(self._working))
+
+    def compare(self, comparison: Comparison) -> Counter[Finding]:
+        """Find every key whose row differs; how many there are of each finding."""
+        session = self._session()
+        with translated():
+            with session.transaction():
+                for statement in comparison.difference_statements():
+                    session.execute(statement)
+            session.execute(
+                comparison.unreadable_statement(), [self._owner.schema, self._owner.table]
+            )
+        return self._counts(comparison)
+
+    def explain(self, comparison: Comparison) -> Counter[Finding]:
+        """Strike out what records that were read meanwhile explain; what is left."""
+        with translated():
+            self._session().execute(comparison.explained_statement())
+        return self._counts(comparison)
+
+    def _counts(self, comparison: Comparison) -> Counter[Finding]:
+        with translated():
+            rows = self._session().execute(comparison.counts_statement())
+            return Counter({Finding(finding): count for finding, count in rows})
+
+    def changed(self, comparison: Comparison) -> dict[str, int]:
+        """In how many rows each column differs, for those columns that do."""
+        with translated():
+            row = self._session().execute(comparison.changed_statement()).fetchone()
+        assert row is not None
+        return {
+            name: count for name, count in zip(comparison.values, row, strict=True) if count > 0
+        }
+
+    def rows(self, comparison: Comparison) -> int:
+        """How many keys the topic has."""
+        return self._number(comparison.rows_statement())
+
+    def repair(self, comparison: Comparison) -> Iterator[Repaired]:
+        """Put every differing row right, some at a time, each time in a transaction.
+
+        A row that cannot be changed (a foreign key holds it, a trigger refuses it) is counted and
+        stays; the others go on.
+        """
+        last = self._number(comparison.last_number_statement())
+        statements = comparison.repair_statements()
+        for start in range(0, last, REPAIR_ROWS_MAX):
+            yield self._repaired(statements, start, min(start + REPAIR_ROWS_MAX, last))
+
+    def _repaired(self, statements: Collection[str], start: int, end: int) -> Repaired:
+        """Put right the rows whose numbers are above `start` and not above `end`."""
+        session = self._session()
+        try:
+            with translated(), session.transaction():
+                for statement in statements:
+                    session.execute(statement, [start, end])
+        except PostgresRefused as refused:
+            if rule_of(refused.sqlstate).action is not Action.DEAD_LETTER:
+                raise
+            if end - start == 1:
+                return Repaired(rows=1, refused={refused.sqlstate: 1})
+        else:
+            return Repaired(rows=end - start, refused={})
+        middle = (start + end) // 2
+        halves = [
+            self._repaired(statements, start, middle),
+            self._repaired(statements, middle, end),
+        ]
+        refused_rows: Counter[str] = Counter()
+        for half in halves:
+            refused_rows.update(half.refused)
+        return Repaired(rows=end - start, refused=refused_rows)
+
+    def _number(self, statement: str) -> int:
+        with translated():
+            row = self._session().execute(statement).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def _exists(self, name: TableName) -> bool:
+        with translated():
+            row = self._session().execute("select to_regclass($1)", [name.quoted]).fetchone()
+        return row != (None,)
+
+    def _session(self) -> "psycopg.Connection[Any]":
+        generation = self._connection.generation
+        session = self._connection.session()
+        if self._connection.generation != generation:
+            with translated():
+                session.execute(_SESSION)
+        return session

@@ -1,0 +1,1 @@
+select finding, count(*) from {difference} group by finding

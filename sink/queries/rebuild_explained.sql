@@ -1,0 +1,3 @@
+delete from {difference} as found
+using {shadow} as staged
+where {same} and found.finding in ('extra', 'ahead') and staged._event_at >= found.row_at

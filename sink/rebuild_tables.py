@@ -1,0 +1,240 @@
+"""A rebuild's working tables, and the statements that compare a table with its shadow.
+
+The shadow holds what the topic says, in the types in which values travel; it is unlogged, and so
+is how far it was read: a crash of Postgres empties both together, and a rebuild begins again.
+"""
+
+import zlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from schemas.meta import EVENT_AT, OPERATION, Operation
+from sink.sql import query
+from sink.tables import DELETED_AT, Column, TableName, literal, quoted, upsert_sql
+
+PREFIX: Final = "_rebuild"
+TABLE_CHARACTERS_MAX: Final = 40
+
+
+class Finding(StrEnum):
+    """How a row differs from the last record of its key."""
+
+    MISSING = "missing"
+    """There is a record and no row."""
+    EXTRA = "extra"
+    """There is a row and no record."""
+    WRONG = "wrong"
+    """The row has the record's time and other values."""
+    BEHIND = "behind"
+    """The row is older than the record."""
+    AHEAD = "ahead"
+    """The row claims to be newer than the record."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Working:
+    """The working tables of one rebuild of one table.
+
+    Attributes:
+        target: the table that is compared.
+        key: its primary key.
+    """
+
+    target: TableName
+    key: tuple[str, ...]
+
+    @property
+    def shadow(self) -> TableName:
+        """What the topic says."""
+        return self._named("rows")
+
+    @property
+    def difference(self) -> TableName:
+        """The keys whose row differs, numbered in the order of the keys."""
+        return self._named("difference")
+
+    def _named(self, what: str) -> TableName:
+        table = self.target.table
+        if len(table) > TABLE_CHARACTERS_MAX:
+            table = f"{table[: TABLE_CHARACTERS_MAX - 9]}_{zlib.crc32(table.encode()):08x}"
+        return TableName(schema=self.target.schema, table=f"{PREFIX}_{table}_{what}")
+
+
+def shadow_statements(working: Working, columns: Iterable[Column]) -> list[str]:
+    """The statements that make a shadow, or widen it to these columns; safe to repeat."""
+    shadow = working.shadow.quoted
+    lines = [f"{quoted(column.name)} {column.transport.value}" for column in columns]
+    return [
+        f"create unlogged table if not exists {shadow} ()",
+        f"alter table {shadow} " + ", ".join(f"add column if not exists {line}" for line in lines),
+        f"comment on table {shadow} is "
+        + literal(f"Of a rebuild of {working.target}; may be dropped while none runs."),
+    ]
+
+
+def newest_only_statements(working: Working) -> tuple[str, str]:
+    """The index that needs each key once, and what removes the older records where it fails."""
+    shadow = working.shadow.quoted
+    return (
+        f"create unique index {quoted(_index(working))} on {shadow} ({_listed(working.key)})",
+        query("rebuild_newest").format(
+            shadow=shadow, same=_same("older", "newer", key=working.key)
+        ),
+    )
+
+
+def drop_index_statement(working: Working) -> str:
+    """What lets older records in again, before more is read."""
+    name = TableName(schema=working.target.schema, table=_index(working))
+    return f"drop index if exists {name.quoted}"
+
+
+def _index(working: Working) -> str:
+    return f"{working.shadow.table}_key"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """What is compared: the columns that the sink keeps, as the records fill them.
+
+    Attributes:
+        columns: those of the shadow, with their types in the table.
+        absent: columns that the sink keeps and no record of this topic has: they must be null.
+    """
+
+    working: Working
+    columns: tuple[Column, ...]
+    absent: tuple[str, ...]
+
+    @property
+    def values(self) -> dict[str, str]:
+        """For each compared column of the table, what the record says, as SQL over `staged`."""
+        given = {
+            column.name: column.value(f"staged.{quoted(column.name)}") for column in self.columns
+        }
+        return {
+            **given,
+            **dict.fromkeys(self.absent, "null"),
+            DELETED_AT: (
+                f"case when {given[OPERATION]} = {literal(Operation.DELETED.value)} "
+                f"then {given[EVENT_AT]} end"
+            ),
+        }
+
+    def difference_statements(self) -> list[str]:
+        """The statements that find every key whose row differs."""
+        key, difference = self.working.key, self.working.difference.quoted
+        columns = [name for name in self.values if name not in key and name != EVENT_AT]
+        names = ", ".join(f"{quoted(name)} text" for name in key)
+        return [
+            f"drop table if exists {difference}",
+            f"create unlogged table {difference} (number bigint generated always as identity, "
+            f"{names}, finding text not null, row_at timestamptz)",
+            self._query(
+                "difference",
+                key=_listed(key),
+                either_key=", ".join(
+                    f"coalesce(staged.{quoted(name)}, mine.{quoted(name)})" for name in key
+                ),
+                same=_same("staged", "mine", key=key),
+                columns=", ".join(f"mine.{quoted(name)}" for name in columns),
+                values=", ".join(self.values[name] for name in columns),
+                places=", ".join(str(place) for place in range(1, len(key) + 1)),
+            ),
+        ]
+
+    def explained_statement(self) -> str:
+        """What strikes out rows that a record from behind the first end has made newer."""
+        return self._query("explained", same=self._found_as("staged"))
+
+    def unreadable_statement(self) -> str:
+        """What strikes out rows whose last record may be one that could not be read.
+
+        `$1` is the Postgres schema of the merchant's own rows, `$2` the table.
+        """
+        parts = [f"found.{quoted(name)}" for name in self.working.key]
+        return self._query("unreadable", record_key=" || '/' || ".join(parts))
+
+    def counts_statement(self) -> str:
+        """How many keys there are of each finding."""
+        return self._query("counts")
+
+    def rows_statement(self) -> str:
+        """How many keys the topic has."""
+        return self._query("rows")
+
+    def last_number_statement(self) -> str:
+        """The highest number of a differing key; 0 if there is none."""
+        return self._query("last_number")
+
+    def changed_statement(self) -> str:
+        """In how many rows each column differs, in the order of `values`."""
+        counts = [
+            f"count(*) filter (where mine.{quoted(name)} is distinct from {value})"
+            for name, value in self.values.items()
+        ]
+        return self._query(
+            "changed",
+            counts=", ".join(counts),
+            staged_same=self._found_as("staged"),
+            mine_same=self._found_as("mine"),
+        )
+
+    def repair_statements(self) -> list[str]:
+        """What puts the rows right whose numbers are above `$1` and not above `$2`.
+
+        The first two touch a row only as it was seen: what the sink wrote meanwhile stays.
+        """
+        return [
+            self._query("remove", same=self._found_as("mine")),
+            self._query(
+                "set_back", same=self._found_as("mine"), staged_same=self._found_as("staged")
+            ),
+            upsert_sql(
+                self.working.target,
+                key=self.working.key,
+                columns=self.columns,
+                absent=self.absent,
+                values=[f"staged.{quoted(column.name)}" for column in self.columns],
+                source=self._query("staged", staged_same=self._found_as("staged")),
+                guard=">=",
+            ),
+        ]
+
+    def _found_as(self, other: str) -> str:
+        return _same("found", other, key=self.working.key)
+
+    def _query(self, name: str, **parts: str) -> str:
+        working = self.working
+        return query(f"rebuild_{name}").format(
+            target=working.target.quoted,
+            shadow=working.shadow.quoted,
+            difference=working.difference.quoted,
+            **parts,
+        )
+
+
+def comparison_of(
+    working: Working, columns: Mapping[str, Column], *, kept: Collection[str]
+) -> Comparison:
+    """What is compared where the table keeps these columns.
+
+    Args:
+        columns: what the records have, by name.
+        kept: the columns of the table that are the sink's.
+    """
+    return Comparison(
+        working=working,
+        columns=tuple(column for name, column in columns.items() if name in kept),
+        absent=tuple(sorted(name for name in kept if name not in columns)),
+    )
+
+
+def _same(one: str, other: str, *, key: Sequence[str]) -> str:
+    return " and ".join(f"{one}.{quoted(name)} = {other}.{quoted(name)}" for name in key)
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(map(quoted, names))
