@@ -118,7 +118,9 @@ def test_several_at_once_run_each_migration_once(database_url: str, postgres: Se
     for thread in threads:
         thread.join()
     assert sorted(done) == [[], [], [], NAMES]
-    assert postgres.execute("select count(*) from stripeline.migration").fetchone() == (3,)
+    assert postgres.execute("select count(*) from stripeline.migration").fetchone() == (
+        len(NAMES),
+    )
 
 
 def test_a_role_that_may_not_create_is_told_who_should(
