@@ -54,7 +54,7 @@ class Questions:
         return self._api.page(
             path=path,
             parameters={
-                "limit": str(ELEMENTS_PER_PAGE),
+                **({"limit": str(ELEMENTS_PER_PAGE)} if endpoint.paged else {}),
                 **by_parent,
                 **reading.listing.parameters,
                 **window.parameters(),

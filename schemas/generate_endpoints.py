@@ -217,6 +217,7 @@ class _Parts:
             parent_field=parent_field,
             parent_in_path="{" in request.path,
             only_parents_with="",
+            paged="limit" in request.parameters,
             has_created=request.takes_window,
             passes=tuple(passes),
             expand=expand,

@@ -72,6 +72,7 @@ def test_every_list_asks_for_what_the_package_asks_for() -> None:
         request = PACKAGE_LISTS[found.path]
         assert found.object_name in request.object_names
         assert found.has_created == request.takes_window
+        assert found.paged == ("limit" in request.parameters)
         for reading in found.passes:
             taken = {name.split("[")[0] for name in reading} | {found.parent_field}
             assert set(request.required) <= taken, found.path
