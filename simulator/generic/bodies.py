@@ -1,13 +1,14 @@
 """A new object's body, from the shapes of its fields: all that Stripe always sends is there."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 from schemas.endpoints import Ways, load_ways
 from schemas.shapes import Fields, FieldShape, Shape, load_shapes
+from simulator.embedded_lists import empty_list
 from simulator.generic.prefixes import prefix_of
 from simulator.identifiers import Identifiers
-from simulator.resource import empty_list
 from simulator.state import Body
 from simulator.stock import CREATED, IDENTIFIER, NUMBER
 
@@ -108,8 +109,9 @@ class Maker:
     def _text(self, name: str) -> str:
         if name == "id":
             return IDENTIFIER
-        if name in load_shapes():
-            return self.identifiers.make(prefix_of(name))
+        named = _named_types().get(name)
+        if named is not None:
+            return self.identifiers.make(prefix_of(named))
         return TEXTS.get(name, f"{name.replace('_', ' ')} {NUMBER}")
 
     def _integer(self, name: str, one: FieldShape) -> int:
@@ -124,6 +126,12 @@ class Maker:
         if name is None or depth == EMBEDDED_DEPTH_MAX:
             return None
         return self._object(name, depth=depth + 1)
+
+
+@cache
+def _named_types() -> dict[str, str]:
+    """The types whose ids stand in text fields, by the fields' names: `financial_account`."""
+    return {name.rpartition(".")[2]: name for name in reversed(load_shapes())}
 
 
 def _only_expanded(ways: Ways | None, field: str) -> bool:

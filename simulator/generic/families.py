@@ -3,9 +3,9 @@
 from collections.abc import Collection
 
 from schemas.endpoints import Child, load_ways
+from simulator.embedded_lists import short_list
 from simulator.generic.event_types import event_type
 from simulator.generic.relations import Relation, address, relations, relations_of
-from simulator.resource import short_list
 from simulator.session import Session
 from simulator.state import Body
 

@@ -14,7 +14,7 @@ from simulator.generic.families import OF_ACCOUNTS, members, show_in_parents
 from simulator.generic.making import Making
 from simulator.generic.relations import names_in, relations
 from simulator.generic.resources import parsers_of
-from simulator.listing import CURSORS, Listed, list_objects, page_of
+from simulator.listing import CURSORS, LIMIT_MAX, Listed, list_objects, page_of
 from simulator.parameters import choice, parse
 from simulator.resource import Resource, changes
 from simulator.routing import PLACEHOLDER, Handler, Route, pattern
@@ -42,6 +42,7 @@ class Place:
         parent: the type of whose elements it is a list; "" for a list of the whole account.
         asked: the query parameter that names the parent and must be given; "" without one.
         names: the types of the elements.
+        paged: takes a limit and a cursor.
         ordered: by the parent, oldest first.
     """
 
@@ -49,6 +50,7 @@ class Place:
     parent: str
     asked: str
     names: tuple[str, ...]
+    paged: bool = True
     ordered: bool = False
 
 
@@ -87,7 +89,11 @@ def _places() -> Iterator[Place]:
                 asked = "" if flat or listed.parent_in_path else listed.parent_field
                 parent = "" if flat else listed.parent
                 found[listed.path] = Place(
-                    path=listed.path, parent=parent, asked=asked, names=(name,)
+                    path=listed.path,
+                    parent=parent,
+                    asked=asked,
+                    names=(name,),
+                    paged=listed.paged,
                 )
             elif name not in known.names:
                 found[listed.path] = replace(known, names=(*known.names, name))
@@ -110,6 +116,9 @@ def _list(place: Place, resource: Resource) -> Handler:
     def handler(session: Session, ids: tuple[str, ...], raw: dict[str, Raw]) -> Listed:
         if place.asked and not raw.get(place.asked):
             raise missing_parameter(place.asked)
+        if not place.paged:
+            parse(raw, {})
+            raw = {"limit": str(LIMIT_MAX)}
         if not place.parent or place.asked:
             return list_objects(session, resource, raw, url=place.path)
         owner = _owner(session, place, ids[0])

@@ -46,7 +46,8 @@ def external_accounts_of(session: Session) -> list[Body]:
         for body in session.world.state[kind].newest_first()
         if body.get("account") == session.world.account
     ]
-    return sorted(found, key=lambda body: body["id"])
+    state = session.world.state
+    return sorted(found, key=lambda body: state[body["object"]].created(body["id"]), reverse=True)
 
 
 def change_external_account(session: Session, body: Body, given: Body) -> Body:
