@@ -25,6 +25,8 @@ from producer.errors import (
     StripeUnreachable,
     Unfinished,
 )
+from producer.event_list import EventList
+from producer.hand_over import take_cursors
 from producer.kafka_cursors import Cursors
 from producer.kafka_inbox_writer import InboxWriter
 from producer.kafka_topics import Topics
@@ -158,6 +160,7 @@ def backfill(
     """
     names = Names(namespace=settings.kafka_namespace)
     topics = _topics(settings, names)
+    events = EventList(api=api, may_go_on=lambda: not stop.requested)
     ways = load_ways()
     owned = frozenset(
         child.object_name for way in ways.values() for child in way.children if child.owned
@@ -170,6 +173,7 @@ def backfill(
         rows = tally.rows
         try:
             topics.ensure_streams()
+            take_cursors(accounts, events=events, cursors=cursors, stop=stop)
             return Backfill(
                 scope=scope,
                 api=api,
