@@ -131,7 +131,7 @@ class Maker:
 @cache
 def _named_types() -> dict[str, str]:
     """The types whose ids stand in text fields, by the fields' names: `financial_account`."""
-    return {name.rpartition(".")[2]: name for name in reversed(load_shapes())}
+    return {name.rpartition(".")[2]: name for name in reversed(list(load_shapes()))}
 
 
 def _only_expanded(ways: Ways | None, field: str) -> bool:

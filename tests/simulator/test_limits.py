@@ -54,8 +54,9 @@ def test_one_request_too_many_is_refused_as_stripe_does(
     with pytest.raises(RateLimitError) as refused:
         client.v1.customers.list()
 
-    headers = refused.value.headers
-    assert refused.value.json_body["error"]["code"] == "rate_limit"
+    headers, body = refused.value.headers, refused.value.json_body
+    assert isinstance(body, dict)
+    assert body["error"]["code"] == "rate_limit"
     assert headers is not None
     assert headers["Stripe-Rate-Limited-Reason"] == "global-rate"
     assert "Retry-After" not in headers
