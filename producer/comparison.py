@@ -198,8 +198,12 @@ class Comparison:
         record = self._fingerprints.decoded(found.last)
         drift = self._fingerprints.drift(record, self._fingerprints.columns(candidate))
         version = record.get(meta.API_VERSION)
-        other_version = version is not None and version != self._api_version
-        verdict = by_columns(drift, fingerprints=self._fingerprints, other_version=other_version)
+        verdict = by_columns(
+            drift,
+            object_name=self._object_type.name,
+            nested_only=self._fingerprints.nested_only(drift),
+            other_version=version is not None and version != self._api_version,
+        )
         return verdict, drift
 
     def _candidates(self, shown: Sequence[Open]) -> dict[str, tuple[Open, Candidate]]:

@@ -175,7 +175,7 @@ class Reconciler:
     def _look(self, comparisons: Mapping[str, Comparison], accounts: Collection[str]) -> None:
         """Read topics and lists, and retrieve what the lists do not decide."""
         for comparison in comparisons.values():
-            self._expect(comparison.tally.object_name)
+            self._expect(comparison.tally)
             comparison.read_topic()
         for account_id in accounts:
             if not self._stop.requested:
@@ -248,16 +248,16 @@ class Reconciler:
             if comparison.known.count_alive(account_id) > STRANGERS_MAX
         }
 
-    def _expect(self, object_name: str) -> None:
+    def _expect(self, tally: Tally) -> None:
         """Let the series begin at 0: an alert sees only what grows."""
         for verdict in DRIFT:
-            self._meters.add(RECONCILE_FOUND, 0, object=object_name, verdict=verdict.value)
+            self._meters.add(RECONCILE_FOUND, 0, **_series(tally, verdict))
 
     def _count(self, tally: Tally) -> None:
         name = tally.object_name
         self._meters.add(RECONCILE_COMPARED, tally.compared, object=name)
         for verdict, count in tally.verdicts.items():
-            self._meters.add(RECONCILE_FOUND, count, object=name, verdict=verdict.value)
+            self._meters.add(RECONCILE_FOUND, count, **_series(tally, verdict))
         for column, count in tally.drift.items():
             self._meters.add(RECONCILE_DRIFT, count, object=name, column=column)
         for reason, count in tally.failures.items():
@@ -270,3 +270,8 @@ class Reconciler:
                 failures=dict(tally.failures),
                 **{verdict.value: count for verdict, count in tally.verdicts.items()},
             )
+
+
+def _series(tally: Tally, verdict: Verdict) -> dict[str, str]:
+    told = "no" if tally.untold else "yes"
+    return {"object": tally.object_name, "verdict": verdict.value, "told": told}

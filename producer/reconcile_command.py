@@ -230,6 +230,6 @@ class _Reconciling:
             fingerprints=Fingerprints(tools=tools, registry=self._registry),
             api_version=self._catalogue.api_version,
             livemode=bool(self._settings.livemode),
-            tally=Tally(object_name=object_name),
+            tally=Tally(object_name=object_name, untold=self._ways[object_name].untold),
             clock=self._clock,
         )

@@ -15,6 +15,7 @@ class Tally:
     """What was found about the objects of one type; counted while it is found.
 
     Attributes:
+        untold: what of the type no event tells; what differs in it is no missed change then.
         listed: objects that Stripe showed.
         compared: of those, the ones that were published before.
         verdicts: how many objects came to which end.
@@ -26,6 +27,7 @@ class Tally:
     """
 
     object_name: str
+    untold: str = ""
     listed: int = 0
     compared: int = 0
     verdicts: Counter[Verdict] = field(default_factory=Counter)
@@ -36,7 +38,9 @@ class Tally:
 
     @property
     def drifted(self) -> int:
-        """Objects of which a change was missed."""
+        """Objects of which a change was missed that an event should have told."""
+        if self.untold:
+            return 0
         return sum(self.verdicts[verdict] for verdict in DRIFT)
 
     @property
@@ -47,7 +51,11 @@ class Tally:
         if self.left_out:
             said.append(f"{self.left_out} not looked at")
         columns = ", ".join(f"{name} {count}" for name, count in self.drift.most_common())
-        return "; ".join([*said, f"differed: {columns}" if columns else ""]).strip("; ")
+        if columns:
+            said.append(f"differed: {columns}")
+        if self.untold and any(self.verdicts[verdict] for verdict in DRIFT):
+            said.append(f"no event tells: {self.untold}")
+        return "; ".join(said)
 
 
 def exit_code(tallies: Sequence[Tally]) -> ExitCode:

@@ -3,9 +3,10 @@
 Pure: values go in, a verdict comes out.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Final
 
-from producer.fingerprint import Fingerprints
 from producer.known_objects import Known
 from producer.order import snapshot_event_at
 
@@ -19,9 +20,9 @@ class Verdict(StrEnum):
     """It was published anew while the reconcile ran; what the list showed is older."""
     REPAIRED = "repaired"
     """Stripe shows other values: they are published."""
-    RESHAPED = "reshaped"
-    """The last event came in another API version, and what is nested looks different in it; it is
-    published once in the shape of the lists, and is no drift."""
+    REFRESHED = "refreshed"
+    """It differs only in what no event tells, or in how what is nested looks in the API version of
+    its last event: published as the lists show it, and no drift."""
     CREATED = "created"
     """Stripe shows it, and it was missing here, or deleted here."""
     DELETED = "deleted"
@@ -29,6 +30,13 @@ class Verdict(StrEnum):
     REFUSED = "refused"
     """Stripe would not show it, or what it showed cannot be read."""
 
+
+SILENT: Final[Mapping[str, frozenset[str]]] = {
+    "coupon": frozenset({"times_redeemed", "valid"}),
+    "customer": frozenset({"next_invoice_sequence"}),
+    "promotion_code": frozenset({"active", "times_redeemed"}),
+}
+"""Object type -> columns that change without an event, in types whose events tell the rest."""
 
 DRIFT = (Verdict.REPAIRED, Verdict.CREATED, Verdict.DELETED)
 """What should not have been: a change that was missed."""
@@ -52,17 +60,18 @@ def before_comparing(known: Known | None, *, observed_second: int, gone: bool) -
 
 
 def by_columns(
-    drift: tuple[str, ...], *, fingerprints: Fingerprints, other_version: bool
+    drift: tuple[str, ...], *, object_name: str, nested_only: bool, other_version: bool
 ) -> Verdict:
     """What the columns say.
 
     Args:
         drift: names of the columns that differ.
-        fingerprints: of the object's type.
+        object_name: of the type.
+        nested_only: whether all of them hold nested JSON.
         other_version: whether the last record's event came in another API version than lists do.
     """
     if not drift:
         return Verdict.UNCHANGED
-    if other_version and fingerprints.nested_only(drift):
-        return Verdict.RESHAPED
+    if SILENT.get(object_name, frozenset()).issuperset(drift) or (other_version and nested_only):
+        return Verdict.REFRESHED
     return Verdict.REPAIRED

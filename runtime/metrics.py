@@ -178,8 +178,11 @@ RECONCILE_COMPARED = Metric(
 RECONCILE_FOUND = Metric(
     name="stripeline_reconcile_found_total",
     kind=Kind.COUNTER,
-    meaning="What a reconcile found about objects: unchanged, repaired, created, deleted, ...",
-    labels=("object", "verdict"),
+    meaning=(
+        "What a reconcile found about objects: unchanged, repaired, created, deleted, ...; `told` "
+        "is `no` for types of which Stripe's events do not tell every change."
+    ),
+    labels=("object", "verdict", "told"),
 )
 RECONCILE_DRIFT = Metric(
     name="stripeline_reconcile_drift_total",

@@ -1,4 +1,4 @@
-"""A whole installation with a simulated Stripe beside it, and reconciles run as an operator does."""
+"""A whole installation beside a simulated Stripe, and reconciles run as an operator does."""
 
 import os
 import subprocess
@@ -16,9 +16,10 @@ from runtime.errors import ExitCode
 from simulator.server import Simulator
 from simulator.simulation import Options
 from tests.end_to_end.installation import ARRIVE_SECONDS_MAX, Installation
-from tests.end_to_end.services import eventually
+from tests.end_to_end.services import Service, eventually
 from tests.end_to_end.stripe_events import WEBHOOK_SECRET
 from tests.infrastructure import Infrastructure
+from tests.relay.installation import Installation as RelayInstallation
 from tests.simulator.conftest import API_KEY, client_of
 from tests.simulator.shop import Shop
 
@@ -38,8 +39,15 @@ class Said:
 class Merchant:
     """A merchant's Stripe and the installation that follows it."""
 
-    def __init__(self, installation: Installation, simulator: Simulator) -> None:
+    def __init__(self, installation: Installation, simulator: Simulator, *, folder: Path) -> None:
         self.installation = installation
+        self._inbox = RelayInstallation(
+            infrastructure=installation.infrastructure,
+            namespace=installation.namespace,
+            folder=folder,
+            partitions=int(installation.environment["TOPIC_PARTITIONS"]),
+            objects=(),
+        )
         self.simulator = simulator
         self.client: StripeClient = client_of(simulator)
         self.shop = Shop(self.client)
@@ -47,14 +55,11 @@ class Merchant:
     def settle(self) -> None:
         """Wait until every webhook was delivered and is relayed."""
         assert self.simulator.settle(seconds=SETTLED_SECONDS_MAX)
-        delivered = sum(1 for one in self.simulator.deliveries() if one["standing"] == "delivered")
-        eventually(
-            lambda: (
-                self.installation.relay.metric("stripeline_relay_consumed_total") >= delivered
-            ),
-            seconds_max=ARRIVE_SECONDS_MAX,
-            what=f"{delivered} events are relayed",
-        )
+        self.await_relayed()
+
+    def await_relayed(self) -> None:
+        """Wait until the relay has read the inbox to its end."""
+        self._inbox.await_relayed()
 
     def environment(self, **settings: str) -> dict[str, str]:
         """Of a reconcile."""
@@ -79,10 +84,20 @@ class Merchant:
             timeout=RUN_SECONDS_MAX,
             check=False,
         )
+        assert not ended.stderr.count("Traceback"), ended.stderr
         lines = dict(line.split(": ", 1) for line in ended.stdout.splitlines() if ": " in line)
         return Said(
             code=ExitCode(ended.returncode), lines=lines, everything=ended.stdout + ended.stderr
         )
+
+    def launch(self, *arguments: str, **settings: str) -> Service:
+        """Start a reconcile without waiting."""
+        environment = self.environment(**settings)
+        made = self.installation.service(
+            "producer", "reconcile", *arguments, name="reconcile", **environment
+        )
+        made.launch()
+        return made
 
     def inbox_end(self) -> int:
         """How many records the inbox has ever had."""
@@ -124,4 +139,4 @@ def merchant(
             port = installation.webhook.said("port")
             address = f"http://127.0.0.1:{port}/webhooks/stripe"
             simulator.send_webhooks_to(address, secrets=[WEBHOOK_SECRET])
-            yield Merchant(installation, simulator)
+            yield Merchant(installation, simulator, folder=folder)

@@ -138,7 +138,7 @@ def test_objects_of_the_other_mode_are_passed_over(customers: Published) -> None
 
 @pytest.mark.parametrize(
     ("version", "verdict"),
-    [(OTHER_VERSION, Verdict.RESHAPED), (None, Verdict.REPAIRED)],
+    [(OTHER_VERSION, Verdict.REFRESHED), (None, Verdict.REPAIRED)],
 )
 def test_what_only_looks_different_in_another_version_is_published_and_no_drift(
     customers: Published, version: str | None, verdict: Verdict
@@ -150,6 +150,21 @@ def test_what_only_looks_different_in_another_version_is_published_and_no_drift(
     comparison.take(customers.shown(shown, second=9))
     found = only(comparison)
     assert (found.verdict, found.drift) == (verdict, ("invoice_settings",))
+    assert found.record is not None
+
+
+@pytest.mark.parametrize(
+    ("other", "verdict"), [({}, Verdict.REFRESHED), ({"name": "b"}, Verdict.REPAIRED)]
+)
+def test_a_counter_that_no_event_tells_is_published_and_no_drift(
+    customers: Published, other: dict[str, Any], verdict: Verdict
+) -> None:
+    customers.publish(second=1, id="cus_1", next_invoice_sequence=1)
+    comparison = customers.comparison()
+    shown = {"id": "cus_1", "next_invoice_sequence": 2, **other}
+    comparison.take(customers.shown(shown, second=9))
+    found = only(comparison)
+    assert found.verdict is verdict
     assert found.record is not None
 
 

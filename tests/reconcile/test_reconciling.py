@@ -131,7 +131,7 @@ def test_what_differs_is_put_and_counted_by_column() -> None:
     assert customers.flushed == 1
     assert exit_code([tally]) is ExitCode.DIFFERENCE_FOUND
     assert meters.value(RECONCILE_DRIFT, object="customer", column="name") == 1
-    assert meters.value(RECONCILE_FOUND, object="customer", verdict="repaired") == 1
+    assert meters.value(RECONCILE_FOUND, object="customer", verdict="repaired", told="yes") == 1
 
 
 def test_a_dry_run_finds_the_same_and_puts_nothing() -> None:

@@ -1,0 +1,176 @@
+"""Reconcile as an operator runs it: real Kafka, registry and Postgres, a simulated Stripe."""
+
+import secrets
+from collections.abc import Iterator
+
+import pytest
+
+from runtime.errors import ExitCode
+from tests.infrastructure import Infrastructure
+from tests.isolation import fresh_database, fresh_namespace
+from tests.reconcile.installation import Merchant, merchant
+
+pytestmark = pytest.mark.stack
+
+DAY_SECONDS = 86_400
+
+
+@pytest.fixture(scope="module")
+def shared(stack: Infrastructure, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Merchant]:
+    """One installation for all tests of this module; each has objects of its own."""
+    with (
+        fresh_namespace(stack) as namespace,
+        fresh_database(stack) as database_url,
+        merchant(
+            stack,
+            namespace=namespace,
+            database_url=database_url,
+            folder=tmp_path_factory.mktemp("reconcile"),
+        ) as made,
+    ):
+        yield made
+
+
+@pytest.fixture
+def name() -> str:
+    """A name that no other test has, and that nothing else says."""
+    return f"n{secrets.token_hex(6)}"
+
+
+def test_a_reconcile_of_unchanged_objects_publishes_nothing(shared: Merchant) -> None:
+    subscription = shared.shop.subscription()
+    shared.client.v1.subscriptions.update(subscription.id, {"metadata": {"a": "1"}})
+    shared.settle()
+    names = ("customer", "product", "price", "subscription", "invoice", "charge")
+    # What no event tells (a customer's next invoice number) is published once.
+    refreshed = shared.reconcile(*names)
+    assert refreshed.code is ExitCode.OK, refreshed.everything
+    shared.await_relayed()
+    before = shared.inbox_end()
+    said = shared.reconcile(*names)
+    assert (said.code, shared.inbox_end()) == (ExitCode.OK, before), said.everything
+    assert "unchanged=1 " in said.lines["subscription"]
+    assert all("refreshed=0" in line for line in said.lines.values())
+
+
+def test_a_webhook_lost_for_good_and_older_than_the_pollers_window_is_healed(
+    shared: Merchant, name: str
+) -> None:
+    customer = shared.shop.customer(name=f"old {name}").id
+    shared.settle()
+    shared.simulator.change("customer", customer, {"name": name}, events=False)
+    query = f"select name from stripe.customer where id = '{customer}'"
+    shared.await_row(query, name=f"old {name}")
+    said = shared.reconcile("customer")
+    assert said.code is ExitCode.DIFFERENCE_FOUND, said.everything
+    assert "repaired=1 " in said.lines["customer"]
+    shared.await_row(query, name=name)
+    assert shared.reconcile("customer").code is ExitCode.OK
+
+
+def test_drift_names_the_columns_and_tells_no_value(shared: Merchant, name: str) -> None:
+    customer = shared.shop.customer(name="before", email="before@example.com").id
+    shared.settle()
+    fields = {"name": name, "email": f"{name}@example.com"}
+    shared.simulator.change("customer", customer, fields, events=False)
+    said = shared.reconcile("customer")
+    assert "differed: email 1, name 1" in said.lines["customer"]
+    assert name not in said.everything
+    assert "before" not in said.everything
+
+
+def test_a_dry_run_tells_what_differs_and_writes_nothing(shared: Merchant, name: str) -> None:
+    customer = shared.shop.customer(name="before").id
+    shared.settle()
+    shared.simulator.change("customer", customer, {"name": name}, events=False)
+    before = shared.inbox_end()
+    said = shared.reconcile("customer", "--dry-run")
+    assert (said.code, shared.inbox_end()) == (ExitCode.DIFFERENCE_FOUND, before)
+    assert "repaired=1 " in said.lines["customer"]
+    assert shared.reconcile("customer").code is ExitCode.DIFFERENCE_FOUND
+
+
+def test_a_delete_whose_webhook_was_lost_is_found(shared: Merchant) -> None:
+    customer = shared.shop.customer().id
+    shared.settle()
+    shared.simulator.remove("customer", customer, events=False)
+    said = shared.reconcile("customer")
+    assert "deleted=1 " in said.lines["customer"], said.everything
+    query = f"select _deleted_at is not null as gone from stripe.customer where id = '{customer}'"
+    shared.await_row(query, gone=True)
+
+
+def test_what_lists_hide_is_not_taken_for_deleted(shared: Merchant) -> None:
+    subscription = shared.shop.subscription()
+    price = shared.shop.price()
+    shared.client.v1.prices.update(price.id, {"active": False})
+    shared.client.v1.subscriptions.cancel(subscription.id)
+    shared.settle()
+    shared.reconcile("price", "subscription")
+    before = shared.inbox_end()
+    said = shared.reconcile("price", "subscription")
+    assert (said.code, shared.inbox_end()) == (ExitCode.OK, before), said.everything
+    rows = shared.installation.rows(
+        f"select id from stripe.price where id = '{price.id}' and _deleted_at is null union all "
+        f"select id from stripe.subscription where id = '{subscription.id}' and "
+        "_deleted_at is null"
+    )
+    assert [row["id"] for row in rows] == [price.id, subscription.id]
+
+
+@pytest.mark.parametrize("delete_arrives", [True, False])
+def test_an_object_that_was_deleted_and_made_again_under_its_id_is_the_new_one(
+    shared: Merchant, name: str, delete_arrives: bool
+) -> None:
+    shared.client.v1.coupons.create({"id": name, "duration": "once", "percent_off": 10})
+    shared.settle()
+    shared.simulator.remove("coupon", name, events=delete_arrives)
+    shared.simulator.settle()
+    gone = "_deleted_at is not null as gone"
+    query = f"select percent_off, {gone} from stripe.coupon where id = '{name}'"
+    if delete_arrives:
+        shared.await_row(query, percent_off=10.0, gone=True)
+    shared.simulator.make("coupon", fields={"id": name, "percent_off": 20.0}, events=False)
+    shared.simulator.advance(seconds=2)
+    said = shared.reconcile("coupon")
+    assert ("created=1 " if delete_arrives else "repaired=1 ") in said.lines["coupon"]
+    shared.await_row(query, percent_off=20.0, gone=False)
+
+
+def test_what_was_never_told_is_made_up_for(shared: Merchant) -> None:
+    (product,) = shared.simulator.make("product", events=False)
+    said = shared.reconcile("product")
+    assert "created=1 " in said.lines["product"]
+    shared.await_row(f"select id from stripe.product where id = '{product}'", id=product)
+
+
+def test_a_reconcile_that_was_killed_leaves_nothing_wrong_and_is_run_again(
+    shared: Merchant, name: str
+) -> None:
+    customer = shared.shop.customer(name="before").id
+    shared.settle()
+    shared.simulator.change("customer", customer, {"name": name}, events=False)
+    killed = shared.launch("customer", RECONCILE_SETTLE_SECONDS="3600")
+    assert killed.said("open") >= 1
+    killed.kill()
+    query = f"select name from stripe.customer where id = '{customer}'"
+    shared.await_row(query, name="before")
+    assert "name 1" in shared.reconcile("customer").lines["customer"]
+    shared.await_row(query, name=name)
+
+
+def test_a_change_that_races_the_reconcile_is_never_overwritten(
+    shared: Merchant, name: str
+) -> None:
+    customer = shared.shop.customer(name="before").id
+    shared.settle()
+    shared.simulator.change("customer", customer, {"name": "listed"}, events=False)
+    racing = shared.launch("customer", RECONCILE_SETTLE_SECONDS="5")
+    assert racing.said("open") >= 1
+    # The list was read; what it showed is put into the inbox seconds later.
+    shared.simulator.advance(seconds=2)
+    shared.client.v1.customers.update(customer, {"name": name})
+    query = f"select name from stripe.customer where id = '{customer}'"
+    shared.await_row(query, name=name)
+    assert ExitCode(racing.wait()) is ExitCode.OK
+    shared.await_row(query, name=name)
