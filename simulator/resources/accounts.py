@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from simulator.embedded_lists import empty_list, short_list
 from simulator.errors import Refused, no_such
 from simulator.parameters import anything, choice, metadata, text
-from simulator.resource import CREATED, Resource, changes, empty_list, fresh, short_list
+from simulator.resource import CREATED, Resource, changes, fresh
 from simulator.resources.account_shape import ACCOUNT_SHAPE
 from simulator.resources.capabilities import request_capability
 from simulator.resources.external_accounts import add_external_account, external_accounts_of

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from simulator.embedded_lists import short_list
 from simulator.errors import Refused, declined, missing_parameter
 from simulator.parameters import (
     SHIPPING,
@@ -13,7 +14,7 @@ from simulator.parameters import (
     record,
     text,
 )
-from simulator.resource import CREATED, Action, Resource, changes, equals, fresh, short_list
+from simulator.resource import CREATED, Action, Resource, changes, equals, fresh
 from simulator.resources.balance_transactions import book
 from simulator.resources.payment_methods import (
     KnownCard,

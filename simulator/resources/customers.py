@@ -1,5 +1,6 @@
 """Customers."""
 
+from simulator.embedded_lists import short_list
 from simulator.parameters import (
     ADDRESS,
     SHIPPING,
@@ -10,7 +11,7 @@ from simulator.parameters import (
     record,
     text,
 )
-from simulator.resource import CREATED, Resource, changes, equals, fresh, short_list
+from simulator.resource import CREATED, Resource, changes, equals, fresh
 from simulator.resources.payment_methods import attach, payment_method_named
 from simulator.resources.subscription_states import cancel
 from simulator.session import Session

@@ -3,10 +3,11 @@
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
+from simulator.embedded_lists import short_list
 from simulator.form import Raw
 from simulator.listing import CURSORS, page_of
 from simulator.parameters import parse
-from simulator.resource import Resource, fresh, short_list
+from simulator.resource import Resource, fresh
 from simulator.routing import Route
 from simulator.session import Session
 from simulator.state import Body

@@ -11,6 +11,7 @@ from simulator.parameters import (
     record,
     text,
 )
+from simulator.plans import plan_of
 from simulator.resource import Resource, changes, equals, fresh
 from simulator.resources.periods import period_end
 from simulator.resources.products import create_price
@@ -64,7 +65,7 @@ def add_item(
     body |= {
         "current_period_end": end,
         "current_period_start": start,
-        "plan": _plan(price),
+        "plan": plan_of(price),
         "price": price,
         "subscription": subscription,
     }
@@ -155,7 +156,7 @@ def _change_item(session: Session, body: Body, given: Body, *, name: str) -> Bod
     made = changes(body, made)
     if given.get("price") is not None or given.get("price_data") is not None:
         price = _price(session, dict(given), name=name)
-        made |= {"price": price, "plan": _plan(price)}
+        made |= {"price": price, "plan": plan_of(price)}
     return session.change(body, made)
 
 
@@ -183,31 +184,6 @@ def _delete(session: Session, body: Body, _given: Body) -> Body:
     change_items(session, subscription, [{"id": body["id"], "deleted": True}])
     show_items(session, subscription)
     return {"id": body["id"], "object": body["object"], "deleted": True}
-
-
-def _plan(price: Body) -> Body:
-    recurring = price["recurring"]
-    return {
-        "id": price["id"],
-        "object": "plan",
-        "active": price["active"],
-        "amount": price["unit_amount"],
-        "amount_decimal": price["unit_amount_decimal"],
-        "billing_scheme": price["billing_scheme"],
-        "created": price["created"],
-        "currency": price["currency"],
-        "interval": recurring["interval"],
-        "interval_count": recurring["interval_count"],
-        "livemode": price["livemode"],
-        "metadata": price["metadata"],
-        "meter": recurring["meter"],
-        "nickname": price["nickname"],
-        "product": price["product"],
-        "tiers_mode": price["tiers_mode"],
-        "transform_usage": price["transform_quantity"],
-        "trial_period_days": recurring["trial_period_days"],
-        "usage_type": recurring["usage_type"],
-    }
 
 
 SUBSCRIPTION_ITEM = Resource(

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from simulator.resource import short_list
+from simulator.embedded_lists import short_list
 from simulator.resources.discounts import end_discount
 from simulator.session import Session
 from simulator.state import Body
