@@ -4,7 +4,7 @@ Keeping a batch's parsed values alive costs more than parsing them: thousands of
 not fit the processor's caches. So all that is wanted of a value is taken while it is at hand.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,8 +12,18 @@ import msgspec
 
 from schemas.places import Place
 
+Row = tuple[Any, ...]
+Key = str
+"""What a column's cells of one place are asked for by."""
+
 Taken = Callable[[Any], Any]
 """A column's cell, made of the value that was found; none if it does not fit."""
+
+
+REPEATING_BYTES_MAX: Final = 512
+REPEATING_VALUES_MAX: Final = 5_000
+REPEATING_SHARE: Final = 0.25
+"""Of a batch's values in one field: more that are new are not remembered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,14 +31,19 @@ class Wanted:
     """One column's share in a field: its cell is made of the value at a place of the field.
 
     Attributes:
-        column: its name.
+        key: what the cells are asked for by.
         place: none for the field's value itself.
-        take: what makes the cell.
+        take: what makes the cell of a value that is not null.
     """
 
-    column: str
+    key: Key
     place: Place | None
     take: Taken
+
+    @property
+    def name(self) -> str:
+        """What the value is called in what holds it."""
+        return "" if self.place is None else self.place.path[-1]
 
 
 class NestedField:
@@ -36,43 +51,64 @@ class NestedField:
 
     def __init__(self, source: str, wanted: Sequence[Wanted]) -> None:
         self._source = source
-        self._itself = [(one.column, one.take) for one in wanted if one.place is None]
-        self._holders: dict[tuple[tuple[str, ...], str, str], Place] = {}
-        self._within: dict[tuple[tuple[str, ...], str, str], list[tuple[Wanted, str]]] = {}
+        itself = [one for one in wanted if _is_itself(one)]
+        within: dict[Any, tuple[Place, list[Wanted]]] = {}
         for one in wanted:
-            if one.place is not None:
+            if one.place is not None and not _is_itself(one):
                 # Places that differ in their last name only are looked for once.
-                shared = (one.place.path[:-1], one.place.lowest, one.place.flagged)
-                self._holders[shared] = one.place
-                self._within.setdefault(shared, []).append((one, one.place.path[-1]))
-
-    def read(
-        self, raws: Sequence[bytes]
-    ) -> tuple[list[str | None], dict[tuple[str, Place | None], list[Any]]]:
-        """The canonical text of each value, and the cells of each column and place."""
-        texts: list[str | None] = []
-        cells: dict[tuple[str, Place | None], list[Any]] = {}
-        itself = [(cells.setdefault((column, None), []), take) for column, take in self._itself]
-        within = [
-            (
-                self._holders[shared].holder,
-                [
-                    (cells.setdefault((one.column, one.place), []), one.take, name)
-                    for one, name in together
-                ],
-            )
-            for shared, together in self._within.items()
+                shared = (one.place.path[:-1], one.place.pick, one.place.by)
+                within.setdefault(shared, (one.place, []))[1].append(one)
+        inner = [one for _, together in within.values() for one in together]
+        self._itself = [one.take for one in itself]
+        self._within = [
+            (place.holder, [(one.name, one.take) for one in together])
+            for place, together in within.values()
         ]
-        for raw in raws:
-            value = parsed(raw)
-            texts.append(text_of(value))
-            for found, take in itself:
-                found.append(take(value))
-            for holder_in, together in within:
-                holder = holder_in({self._source: value})
-                for found, take, name in together:
-                    found.append(None if holder is None else take(holder.get(name)))
-        return texts, cells
+        self._keys = [one.key for one in (*itself, *inner)]
+        self._nothing: Row = (None,) * (1 + len(self._keys))
+        self._known: dict[bytes, Row] = {}
+
+    def read(self, raws: Sequence[bytes]) -> tuple[list[str | None], dict[Key, list[Any]]]:
+        """The canonical text of each value, and the cells by key; none where no body has any."""
+        if not any(raws):
+            return [None] * len(raws), {}
+        known, row = self._known, self._row
+        rows = [
+            (known.get(raw) if len(raw) <= REPEATING_BYTES_MAX else None) or row(raw)
+            for raw in raws
+        ]
+        texts, *cells = map(list, zip(*rows, strict=True))
+        self._remember(raws, rows)
+        return texts, dict(zip(self._keys, cells, strict=True))
+
+    def _row(self, raw: bytes) -> Row:
+        """The text of one value and its cells, in the order of the keys."""
+        value = parsed(raw)
+        if value is None:
+            return self._nothing
+        row = [text_of(value), *[take(value) for take in self._itself]]
+        for holder_in, together in self._within:
+            holder = holder_in({self._source: value}) or _EMPTY
+            for name, take in together:
+                inner = holder.get(name)
+                row.append(None if inner is None else take(inner))
+        return tuple(row)
+
+    def _remember(self, raws: Sequence[bytes], rows: Sequence[Row]) -> None:
+        """Keep short values that repeat from object to object: null, an empty list, all unset."""
+        new = {
+            raw: row
+            for raw, row in zip(raws, rows, strict=True)
+            if len(raw) <= REPEATING_BYTES_MAX and raw not in self._known
+        }
+        if len(new) <= max(len(raws) * REPEATING_SHARE, 1):
+            if len(self._known) >= REPEATING_VALUES_MAX:
+                self._known = {}
+            self._known |= new
+
+
+def _is_itself(one: Wanted) -> bool:
+    return one.place is None or len(one.place.path) == 1
 
 
 def parsed(raw: bytes) -> Any:
@@ -85,5 +121,6 @@ def text_of(value: Any) -> str | None:
     return None if value is None else _ENCODE(value).decode()
 
 
+_EMPTY: Final[Mapping[str, Any]] = {}
 _DECODE: Final[Callable[[bytes], Any]] = msgspec.json.Decoder().decode
 _ENCODE: Final[Callable[[Any], bytes]] = msgspec.json.Encoder(order="sorted").encode

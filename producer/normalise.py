@@ -8,28 +8,35 @@ them the next time.
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Annotated, Any, Final, assert_never
+from typing import Annotated, Any, Final
 
 import msgspec
 
-from producer.nested import NestedField, Wanted, parsed, text_of
+from producer.filling import Filling
+from producer.fitting import (
+    INTEGER_MAX,
+    INTEGER_MIN,
+    TIMESTAMP_SECONDS_MAX,
+    TIMESTAMP_SECONDS_MIN,
+    fitting,
+)
+from producer.nested import (
+    REPEATING_BYTES_MAX,
+    REPEATING_SHARE,
+    REPEATING_VALUES_MAX,
+    Key,
+    NestedField,
+    Wanted,
+    parsed,
+    text_of,
+)
 from runtime.clock import MICROS_PER_SECOND
+from schemas.endpoints import load_ways
 from schemas.meta import EXTRA
 from schemas.objects import Column, ColumnKind, ObjectType, object_id
-from schemas.places import Place
 
 LEARNT_FIELDS_MAX: Final = 64
 """Fields unknown to the schema that the short way takes; a body with others goes the long one."""
-CACHED_BYTES_MAX: Final = 512
-CACHED_VALUES_MAX: Final = 5_000
-REPEATING_SHARE: Final = 0.25
-"""Of a batch's values in one column: more that are new are not remembered."""
-INTEGER_MIN: Final = -(2**63)
-INTEGER_MAX: Final = 2**63 - 1
-TIMESTAMP_SECONDS_MIN: Final = -62_135_596_800
-TIMESTAMP_SECONDS_MAX: Final = 253_402_300_799
-"""The years 1 to 9999: what a subscriber's `datetime` holds; other times stay in `extra`."""
-
 NOT_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What reading raises where bytes are no JSON, or hold numbers or nesting beyond all bounds."""
 
@@ -59,6 +66,8 @@ class Normaliser:
         self._kinds = _field_kinds(object_type.columns)
         self._positions = {source: at for at, source in enumerate(self._kinds)}
         self._embedded = _embedded_fields(object_type.columns)
+        self._apart = _lists_apart(object_type.name)
+        self._filling = Filling(object_type.columns, self._kinds, self._positions)
         self._nested = self._nested_fields()
         rule = object_type.key_rule
         self.identified_by_id = rule is not None and rule.fields == ("id",)
@@ -113,17 +122,18 @@ class Normaliser:
     def _columns_of(self, rows: Sequence[Cells]) -> dict[str, list[Any]]:
         turned = list(zip(*rows, strict=True))
         texts: dict[str, list[str | None]] = {}
-        nested: dict[tuple[str, Place | None], list[Any]] = {}
+        nested: dict[Key, list[Any]] = {}
         for source, field in self._nested.items():
             raws = list(map(bytes, turned[self._positions[source]]))
             texts[source], cells = field.read(raws)
             nested |= cells
-        found = {
-            column.name: self._values(
-                column, turned[self._positions[column.source]], texts, nested
-            )
-            for column in self._columns
-        }
+        found = {}
+        for column in self._columns:
+            values = self._values(column, turned[self._positions[column.source]], texts, nested)
+            self._filling.fill(column.name, values, turned, nested)
+            if column.kind is ColumnKind.TIMESTAMP:
+                values = [None if cell is None else cell * MICROS_PER_SECOND for cell in values]
+            found[column.name] = values
         found[EXTRA] = self._canonical[EXTRA].texts(turned[-1])
         return found
 
@@ -132,28 +142,25 @@ class Normaliser:
         column: Column,
         cells: Sequence[Any],
         texts: Mapping[str, list[str | None]],
-        nested: Mapping[tuple[str, Place | None], Sequence[Any]],
+        nested: Mapping[Key, list[Any]],
     ) -> list[Any]:
+        """What a column's own field says."""
+        embedded = column.source in self._embedded
         if column.kind is ColumnKind.JSON:
+            if column.source in self._apart:
+                return [None] * len(cells)
             if column.source not in texts:
                 return self._canonical[column.name].texts(cells)
-            if column.source not in self._embedded:
+            if not embedded:
                 return texts[column.source]
             # Where an embedded object comes as its id alone, only the id's column has it.
             return [
                 None if text is None or text.startswith('"') else text
                 for text in texts[column.source]
             ]
-        # An embedded object has two columns: its JSON, and its id.
-        found = list(nested.get((column.name, None), cells))
-        # The newest place has the last word.
-        for place in reversed(column.places[:-1]):
-            for at, moved in enumerate(nested.get((column.name, place), ())):
-                if moved is not None:
-                    found[at] = moved
-        if column.kind is ColumnKind.TIMESTAMP:
-            return [None if cell is None else cell * MICROS_PER_SECOND for cell in found]
-        return found
+        if embedded:
+            return nested.get(column.name) or [None] * len(cells)
+        return list(cells)
 
     def _read_at_length(self, body: bytes) -> Cells:
         try:
@@ -192,13 +199,12 @@ class Normaliser:
         """Fields of which more is needed than their text."""
         wanted: dict[str, list[Wanted]] = {source: [] for source in self._embedded}
         for column in self._columns:
-            take = partial(fitting, column.kind)
             if column.source in self._embedded and column.kind is not ColumnKind.JSON:
-                wanted[column.source].append(Wanted(column=column.name, place=None, take=take))
-            for place in column.places[:-1]:
-                if self._kinds.get(place.path[0]) is ColumnKind.JSON:
-                    one = Wanted(column=column.name, place=place, take=take)
-                    wanted.setdefault(place.path[0], []).append(one)
+                take = partial(fitting, column.kind)
+                one = Wanted(key=column.name, place=None, take=take)
+                wanted[column.source].append(one)
+        for source, one in self._filling.wanted():
+            wanted.setdefault(source, []).append(one)
         return {source: NestedField(source, found) for source, found in wanted.items()}
 
     def _made_struct(self) -> type[msgspec.Struct]:
@@ -239,34 +245,11 @@ class CanonicalJson:
         return texts
 
     def _remember(self, new: Mapping[bytes, str | None]) -> None:
-        if len(self._known) >= CACHED_VALUES_MAX:
+        if len(self._known) >= REPEATING_VALUES_MAX:
             self._known = {}
         for raw, text in new.items():
-            if len(raw) <= CACHED_BYTES_MAX:
+            if len(raw) <= REPEATING_BYTES_MAX:
                 self._known[raw] = text
-
-
-def fitting(kind: ColumnKind, value: Any) -> Any:
-    """The cell for a parsed JSON value; none if it does not fit a column of this kind."""
-    match kind:
-        case ColumnKind.STRING | ColumnKind.DECIMAL:
-            return value if isinstance(value, str) else None
-        case ColumnKind.BOOLEAN:
-            return value if isinstance(value, bool) else None
-        case ColumnKind.INTEGER:
-            return value if _is_integer(value, least=INTEGER_MIN, most=INTEGER_MAX) else None
-        case ColumnKind.TIMESTAMP:
-            fits = _is_integer(value, least=TIMESTAMP_SECONDS_MIN, most=TIMESTAMP_SECONDS_MAX)
-            return value if fits else None
-        case ColumnKind.FLOAT:
-            number = isinstance(value, int | float) and not isinstance(value, bool)
-            return float(value) if number else None
-        case ColumnKind.REFERENCE:
-            found = value.get("id") if isinstance(value, dict) else value
-            return found if isinstance(found, str) else None
-        case ColumnKind.JSON:
-            return None if value is None else msgspec.json.encode(value)
-    assert_never(kind)
 
 
 def _field_kinds(columns: Sequence[Column]) -> dict[str, ColumnKind]:
@@ -284,8 +267,15 @@ def _embedded_fields(columns: Sequence[Column]) -> frozenset[str]:
     return frozenset(source for source in sources if sources.count(source) > 1)
 
 
-def _is_integer(value: Any, *, least: int, most: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+def _lists_apart(object_name: str) -> frozenset[str]:
+    """Lists that Stripe shows where they are asked for, and in events of old API versions.
+
+    Their elements have records of their own. Shown in the object's, they would come and go with
+    the way in which it was had, and each time it would look changed.
+    """
+    ways = load_ways().get(object_name)
+    children = ways.children if ways is not None else ()
+    return frozenset(child.field for child in children if child.expanded_only)
 
 
 def _field(source: str, kind: ColumnKind) -> tuple[str, Any, Any]:

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any, Final, assert_never
 
 from schemas import meta
+from schemas.conversions import Convert
 from schemas.places import Place
 
 JSON_NAME: Final = "io.debezium.data.Json"
@@ -76,6 +77,30 @@ class ColumnKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Feed:
+    """A place that another field's value can be had from, and how."""
+
+    place: Place
+    convert: Convert
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One value of a nested object that can be put together from other places.
+
+    Attributes:
+        place: of the value, from the body inwards.
+        typed: the object says in its `type` which of its fields it has, and has this one.
+        when: a field and what it must hold for the part to belong there.
+    """
+
+    place: Place
+    feed: Feed
+    typed: bool = False
+    when: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
     """One column of an object type, which is one field of its Avro record.
 
@@ -84,15 +109,18 @@ class Column:
         source: Stripe's field: `customer`.
         kind: what it holds.
         doc: one line on it, fit for a column comment.
-        places: where the value stands in bodies of different API versions, newest first;
-            empty where it is always at `source`.
+        newer: places that have the value in bodies of newer API versions; they come first.
+        older: places that tell it where neither they nor the field itself does.
+        parts: what the value is put together from where no place has it whole.
     """
 
     name: str
     source: str
     kind: ColumnKind
     doc: str
-    places: tuple[Place, ...] = ()
+    newer: tuple[Feed, ...] = ()
+    older: tuple[Feed, ...] = ()
+    parts: tuple[Part, ...] = ()
 
     @property
     def sql_type(self) -> str:
@@ -113,7 +141,7 @@ def record_schema(*, object_name: str, columns: Iterable[Column], doc: str) -> d
 
 
 def columns_of(schema: Mapping[str, Any]) -> tuple[Column, ...]:
-    """Stripe's columns of a schema that `record_schema` made, without places."""
+    """Stripe's columns of a schema that `record_schema` made, without other places."""
     return tuple(
         Column(
             name=field["name"],

@@ -25,6 +25,7 @@ from schemas.generate_endpoints import generated_ways
 from schemas.generate_events import event_objects
 from schemas.generate_page import page
 from schemas.generate_reviewed import Reviewed, read_reviewed
+from schemas.history import load_history
 from schemas.released import RELEASED_FILE, Released, read_released, released_form, with_released
 from schemas.topics import table_name
 
@@ -72,7 +73,7 @@ def columns_by_type(
     annotated: Mapping[str, AnnotatedObject], reviewed: Reviewed, released: Released
 ) -> dict[str, tuple[Column, ...]]:
     """The columns of every type that gets a schema: the package's, and those once released."""
-    rules = Rules(reviewed=reviewed)
+    rules = Rules(reviewed=reviewed, history=load_history())
     names = (annotated.keys() - reviewed.not_stored.keys()) | released.keys()
     return {
         name: with_released(

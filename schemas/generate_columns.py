@@ -5,13 +5,15 @@ field's name, from lists that a person reviewed; an integer in no list stops the
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, assert_never
 
 from schemas.columns import PARENT_ID, PARENT_SOURCE, Column, ColumnKind
 from schemas.generate_annotations import AnnotatedField, AnnotatedObject
 from schemas.generate_reviewed import Reviewed
-from schemas.moved import MOVED
+from schemas.history import History, Lifetime
+from schemas.moved import load_moves
+from schemas.places import place_text
 from schemas.shapes import Shape
 
 VALUES_LISTED_MAX: Final = 24
@@ -27,12 +29,13 @@ class NameTaken(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """How fields become columns, given what was reviewed."""
+    """How fields become columns, given what was reviewed and what once stood."""
 
     reviewed: Reviewed
+    history: History
 
     def columns(self, annotated: AnnotatedObject) -> tuple[Column, ...]:
-        """The columns of an object type: `id`, then in the package's order, then moved ones.
+        """The columns of an object type: `id`, then in the package's order, then removed ones.
 
         Raises:
             NotReviewed: an integer field is in no list.
@@ -50,7 +53,8 @@ class Rules:
         for field in annotated.fields:
             if field.name != "id":
                 yield from self._columns(annotated.name, field)
-        yield from moved_columns(annotated.name)
+        for name, lifetime in self.history.removed(annotated.name).items():
+            yield from self._kept_columns(annotated.name, name, lifetime)
         if annotated.name in self.reviewed.without_parent:
             yield Column(
                 name=PARENT_ID,
@@ -76,6 +80,23 @@ class Rules:
         yield Column(name=field.name, source=field.name, kind=kind, doc=doc)
         if field.shape is Shape.RESOURCE and not self._has_natural_key(field.targets):
             yield _reference(field)
+
+    def _kept_columns(self, object_name: str, name: str, lifetime: Lifetime) -> Iterator[Column]:
+        """The columns of a field that the newest API version no longer has."""
+        # The values that an enum once had are not kept.
+        shape = Shape.STRING if lifetime.shape is Shape.ENUM else lifetime.shape
+        field = AnnotatedField(
+            name=name, shape=shape, nullable=True, words="", targets=lifetime.targets
+        )
+        places = [
+            place_text(move.new)
+            for move in load_moves().by_type.get(object_name, ())
+            if move.old.path == (name,) and move.older is not None
+        ]
+        now = f"now told by `{'` or `'.join(places)}`" if places else "gone since"
+        for column in self._columns(object_name, field):
+            doc = f"{column.doc.removesuffix('.')}; up to {lifetime.last}, {now}."
+            yield replace(column, doc=doc)
 
     def _is_reference(self, object_name: str, field: AnnotatedField) -> bool:
         if field.shape is Shape.EXPANDABLE:
@@ -110,18 +131,6 @@ class Rules:
             case Shape.RESOURCE | Shape.NESTED | Shape.MAP | Shape.LIST | Shape.PAGE:
                 return ColumnKind.JSON
         assert_never(field.shape)
-
-
-def moved_columns(object_name: str) -> Iterator[Column]:
-    """The columns of a type that the package's newest annotations do not have."""
-    for moved in MOVED.get(object_name, ()):
-        places = ", else ".join(f"`{'.'.join(place.path)}`" for place in moved.places)
-        yield Column(
-            name=moved.column,
-            source=moved.source,
-            kind=moved.kind,
-            doc=f"Stripe's {places}, whichever the API version has.",
-        )
 
 
 def _reference(field: AnnotatedField) -> Column:

@@ -1,102 +1,166 @@
-"""Columns whose value Stripe moved: where a body of each API version has it.
+"""Values that Stripe moved: where bodies of old API versions have them, and where the newest has.
 
-The annotations of the pinned package know the newest shape only. These columns exist although it
-lacks them, and keep one meaning, whichever version a body is in.
+The moves are data, `moves.json`; which fields there were in which version is `history.json`. A
+column is filled from either place, so that it means the same whichever version a body is in.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
 
-from schemas.columns import ColumnKind
-from schemas.places import Place
+import orjson
+
+from schemas.columns import Column, ColumnKind, Feed, Part
+from schemas.conversions import Conversion, Convert
+from schemas.history import Lifetime, load_history
+from schemas.places import Pick, Place, place_of
+
+MOVES_FILE: Final = Path(__file__).parent / "moves.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moved:
-    """A column that exists for the sake of more than one shape.
+    """One value of an object type that stood elsewhere in older API versions.
 
     Attributes:
-        column: its name.
-        source: the field that held it before the move, at the top of the body.
-        kind: of the column.
-        newer: where the newest shape has it.
+        old: its place in bodies of versions up to `lifetime(...).last`.
+        new: its place in the newest shape.
+        conversion: how the two values go together.
+        forth: whether the old value, converted, is what would stand at the new place.
+        back: whether the new value, converted, is what would stand at the old place.
+        typed: the object that `new` is in names in its `type` which of its fields it has.
+        when: a field of old bodies and what it must hold, where that decides between new places.
     """
 
-    column: str
-    source: str
-    kind: ColumnKind
-    newer: tuple[Place, ...]
+    old: Place
+    new: Place
+    conversion: Conversion = Conversion.SAME
+    forth: bool = True
+    back: bool = True
+    typed: bool = False
+    when: tuple[str, str] | None = None
 
     @property
-    def places(self) -> tuple[Place, ...]:
-        """Every place, newest first."""
-        return (*self.newer, Place(path=(self.source,)))
+    def newer(self) -> Convert | None:
+        """From the old value to the new one; none if that is not told."""
+        return self.conversion.newer if self.forth else None
+
+    @property
+    def older(self) -> Convert | None:
+        """From the new value to the old one; none if that is not told."""
+        return self.conversion.older if self.back else None
+
+    @property
+    def is_computed(self) -> bool:
+        """Whether the old value can only be computed from the new one, so that it goes last."""
+        return self.conversion.newer is None
+
+    def lifetime(self, object_name: str) -> Lifetime:
+        """In which versions the field of the old place stood."""
+        return load_history().fields[object_name][self.old.field]
 
 
-def _moved(column: str, kind: ColumnKind, *newer: str) -> Moved:
-    source = column.removesuffix("_id") if kind is ColumnKind.REFERENCE else column
-    return Moved(
-        column=column,
-        source=source,
-        kind=kind,
-        newer=tuple(Place(path=tuple(path.split("."))) for path in newer),
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moves:
+    """What `moves.json` says.
+
+    Attributes:
+        by_type: object name -> its moves; where several fill one column, the first goes first.
+        unmoved: `type.field` of a removed field without a new place -> why it has none.
+    """
+
+    by_type: Mapping[str, tuple[Moved, ...]]
+    unmoved: Mapping[str, str]
+
+
+@cache
+def load_moves() -> Moves:
+    """The moves as they stand in the file."""
+    found: dict[str, Any] = orjson.loads(MOVES_FILE.read_bytes())
+    return Moves(
+        by_type={name: tuple(map(_moved, moves)) for name, moves in found["moves"].items()},
+        unmoved=found["unmoved"],
     )
 
 
-def _period(column: str) -> Moved:
-    # Items of one subscription may have periods of different lengths; the one that ends first
-    # is the one that the subscription's own fields used to tell.
-    place = Place(path=("items", column), lowest="current_period_end")
-    return Moved(column=column, source=column, kind=ColumnKind.TIMESTAMP, newer=(place,))
+def _moved(told: Mapping[str, Any]) -> Moved:
+    when = told.get("when")
+    return Moved(
+        old=place_of(told["old"]),
+        new=place_of(told["new"]),
+        conversion=Conversion(told.get("as", Conversion.SAME)),
+        forth=told.get("forth", True),
+        back=told.get("back", True),
+        typed=told.get("typed", False),
+        when=(when[0], when[1]) if when else None,
+    )
 
 
-def _payment(column: str) -> Moved:
-    source = column.removesuffix("_id")
-    place = Place(path=("payments", "payment", source), flagged="is_default")
-    return Moved(column=column, source=source, kind=ColumnKind.REFERENCE, newer=(place,))
+def newer_feeds(moves: tuple[Moved, ...], field: str) -> Iterator[Feed]:
+    """Where the newest shape has what an old field held."""
+    for move in moves:
+        if move.old.path == (field,) and move.older is not None and not move.is_computed:
+            yield Feed(place=move.new, convert=move.older)
 
 
-MOVED: Final[Mapping[str, tuple[Moved, ...]]] = {
-    "subscription": (_period("current_period_end"), _period("current_period_start")),
-    "invoice": (
-        _payment("charge_id"),
-        _payment("payment_intent_id"),
-        _moved("quote_id", ColumnKind.REFERENCE, "parent.quote_details.quote"),
-        _moved(
-            "subscription_id", ColumnKind.REFERENCE, "parent.subscription_details.subscription"
-        ),
-    ),
-    "invoiceitem": (
-        _moved("price_id", ColumnKind.REFERENCE, "pricing.price_details.price"),
-        _moved(
-            "subscription_id", ColumnKind.REFERENCE, "parent.subscription_details.subscription"
-        ),
-        _moved(
-            "subscription_item_id",
-            ColumnKind.REFERENCE,
-            "parent.subscription_details.subscription_item",
-        ),
-        _moved("unit_amount_decimal", ColumnKind.DECIMAL, "pricing.unit_amount_decimal"),
-    ),
-    "line_item": (
-        _moved(
-            "invoice_item_id", ColumnKind.REFERENCE, "parent.invoice_item_details.invoice_item"
-        ),
-        _moved("price_id", ColumnKind.REFERENCE, "pricing.price_details.price"),
-        _moved(
-            "proration",
-            ColumnKind.BOOLEAN,
-            "parent.invoice_item_details.proration",
-            "parent.subscription_item_details.proration",
-        ),
-        _moved(
-            "subscription_item_id",
-            ColumnKind.REFERENCE,
-            "parent.subscription_item_details.subscription_item",
-        ),
-    ),
-    "credit_note": (_moved("refund_id", ColumnKind.REFERENCE, "refunds.refund"),),
-    "discount": (_moved("coupon_id", ColumnKind.REFERENCE, "source.coupon"),),
-    "promotion_code": (_moved("coupon_id", ColumnKind.REFERENCE, "promotion.coupon"),),
-}
+def older_feeds(moves: tuple[Moved, ...], field: str) -> Iterator[Feed]:
+    """What tells a field's value where neither it nor a newer place does."""
+    for move in moves:
+        if move.old.path == (field,) and move.older is not None and move.is_computed:
+            yield Feed(place=move.new, convert=move.older)
+    for move in moves:
+        if move.new.path == (field,) and move.newer is not None:
+            yield Feed(place=move.old, convert=move.newer)
+    for move in moves:
+        if move.old.path == (field,) and move.older is not None:
+            yield from _siblings(moves, move, move.older)
+
+
+def _siblings(moves: tuple[Moved, ...], move: Moved, older: Convert) -> Iterator[Feed]:
+    """Where yet other versions have what stands at the move's new place."""
+    for other in moves:
+        if other.new == move.new and other.old != move.old and other.newer is not None:
+            yield Feed(place=other.old, convert=_one_after_the_other(other.newer, older))
+
+
+def _one_after_the_other(first: Convert, second: Convert) -> Convert:
+    def convert(value: Any) -> Any:
+        between = first(value)
+        return None if between is None else second(between)
+
+    return convert
+
+
+def parts(moves: tuple[Moved, ...], field: str) -> Iterator[Part]:
+    """What a nested object is made of where a body has its values in other places."""
+    for move in moves:
+        if _is_within(move.new, field) and move.newer is not None:
+            yield Part(
+                place=move.new,
+                feed=Feed(place=move.old, convert=move.newer),
+                typed=move.typed,
+                when=move.when,
+            )
+        if _is_within(move.old, field) and move.older is not None:
+            yield Part(place=move.old, feed=Feed(place=move.new, convert=move.older))
+
+
+def _is_within(place: Place, field: str) -> bool:
+    return len(place.path) > 1 and place.field == field and place.pick is Pick.NONE
+
+
+def fed(object_name: str, column: Column) -> Column:
+    """The column with all the places that it is filled from."""
+    moves = load_moves().by_type.get(object_name, ())
+    nested = column.kind is ColumnKind.JSON
+    return Column(
+        name=column.name,
+        source=column.source,
+        kind=column.kind,
+        doc=column.doc,
+        newer=tuple(newer_feeds(moves, column.source)),
+        older=tuple(older_feeds(moves, column.source)),
+        parts=tuple(parts(moves, column.source)) if nested else (),
+    )

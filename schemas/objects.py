@@ -6,7 +6,7 @@ for: most installations see a few of them.
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -14,7 +14,7 @@ from typing import Any, Final
 import orjson
 
 from schemas.columns import Column, ColumnKind, columns_of, record_schema
-from schemas.moved import MOVED
+from schemas.moved import fed
 from schemas.topics import table_name
 
 __all__ = [
@@ -127,14 +127,10 @@ class Catalogue:
             return self._generic(name, None)
         table = table_name(name)
         schema = orjson.loads((_FOLDER / f"{table}.avsc").read_bytes())
-        places = {moved.column: moved.places for moved in MOVED.get(name, ())}
         return ObjectType(
             name=name,
             table=table,
-            columns=tuple(
-                replace(column, places=places.get(column.name, ()))
-                for column in columns_of(schema)
-            ),
+            columns=tuple(fed(name, column) for column in columns_of(schema)),
             key_rule=KeyRule(fields=tuple(entry["key"])),
             event_types=self._event_types_of(name),
             schema=schema,
