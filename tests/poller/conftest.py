@@ -23,11 +23,13 @@ class Polled:
 
     Attributes:
         accounts: ids of connected accounts.
+        asking: settings with which a service asks this simulator.
     """
 
     simulator: Simulator
     client: StripeClient
     accounts: tuple[str, ...]
+    asking: dict[str, str]
     installation: Installation
     relay: Service
     poller: Service
@@ -36,10 +38,15 @@ class Polled:
 def polled_installation(installation: Installation, simulator: Simulator) -> Polled:
     """The services that ask this simulator; none is started."""
     client = client_of(simulator)
-    asking = {"STRIPE_API_KEY": API_KEY, "STRIPE_API_BASE": simulator.url}
+    asking = {
+        "STRIPE_API_KEY": API_KEY,
+        "STRIPE_API_BASE": simulator.url,
+        "STRIPE_REQUESTS_PER_SECOND_MAX": "1000",
+    }
     return Polled(
         simulator=simulator,
         client=client,
+        asking=asking,
         accounts=tuple(client.v1.accounts.create().id for _account in range(2)),
         installation=installation,
         relay=installation.service("producer", "relay", name="relay", **asking),
