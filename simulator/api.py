@@ -108,6 +108,9 @@ class Api:
             session.roll_back()
             raise
         self._publish(session.changes)
+        if not is_newest(version):
+            whole = body.body() if isinstance(body, Listed) else body
+            body = rendered(whole, version, world.state)
         return self._answer(body, status=200, request_id=request_id, version=version, key=key)
 
     def _run(self, session: Session, call: Call) -> Body | Listed:
@@ -141,11 +144,7 @@ class Api:
         ]
         if key:
             headers.append(("Idempotency-Key", key))
-        if isinstance(body, Listed) and is_newest(version):
-            encoded = body.encoded()
-        else:
-            whole = body.body() if isinstance(body, Listed) else body
-            encoded = pretty(rendered(whole, version))
+        encoded = body.encoded() if isinstance(body, Listed) else pretty(body)
         return Answer(status=status, headers=tuple(headers), body=encoded)
 
     def _check_key(self, call: Call) -> None:

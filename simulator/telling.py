@@ -44,7 +44,9 @@ def tell(
             created=second,
             livemode=world.livemode,
             api_version=version,
-            data=event_data(subject, before=before, previous=previous, version=version),
+            data=event_data(
+                subject, before=before, previous=previous, version=version, state=world.state
+            ),
             request=request,
         )
     if only_thin or has_thin(kind):
