@@ -13,10 +13,8 @@ import msgspec
 
 from producer.errors import ForeignRecord
 from producer.fingerprint import Fingerprints
-from producer.kafka_changelog import StoredRecord
 from producer.known_objects import Known, KnownObjects, Open
-from producer.object_topic import ObjectTopic
-from producer.order import Entry
+from producer.object_topic import ObjectTopic, PublishedRecord
 from producer.preparing import Candidate, Preparer
 from producer.reading import InboxRecord
 from producer.reconcile_report import Tally
@@ -95,13 +93,13 @@ class Comparison:
             KafkaUnreachable, RegistryUnreachable: what was published cannot be read.
         """
         anything_open = self.known.count_open() > 0
-        for partition, batch in self._topic.read_on(self.known.first_open_offsets()):
-            mine = [one for one in batch if account_of(one[0]) in self.accounts]
-            self.known.take_in([self._known(partition, *one) for one in mine])
+        for batch in self._topic.read_on(self.known.first_open_offsets()):
+            mine = [record for record in batch if account_of(record.key) in self.accounts]
+            self.known.take_in([self._known(record) for record in mine])
             if anything_open:
-                wanted = self.known.open_keys({key for key, _, _ in mine})
+                wanted = self.known.open_keys({record.key for record in mine})
                 self.known.keep_last(
-                    (key, record.value) for key, _, record in mine if key in wanted
+                    (record.key, record.stored.value) for record in mine if record.key in wanted
                 )
 
     def take(self, shown: Sequence[Open]) -> None:
@@ -244,20 +242,21 @@ class Comparison:
     def _is_equal(self, known: Known, candidate: Candidate) -> bool:
         return self._fingerprints.of_candidate(candidate) == known.fingerprint
 
-    def _known(self, partition: int, key: str, entry: Entry, record: StoredRecord) -> Known:
+    def _known(self, record: PublishedRecord) -> Known:
+        entry, stored = record.entry, record.stored
         alive = entry.operation is not Operation.DELETED
         try:
-            fingerprint = self._fingerprints.of_record(record.value, entry) if alive else b""
+            fingerprint = self._fingerprints.of_record(stored.value, entry) if alive else b""
         except (BadFrame, BadRecord) as error:
-            raise ForeignRecord(topic=record.topic, offset=record.offset) from error
+            raise ForeignRecord(topic=stored.topic, offset=stored.offset) from error
         return Known(
-            key=key,
-            account_id=account_of(key),
+            key=record.key,
+            account_id=account_of(record.key),
             fingerprint=fingerprint,
             event_at=entry.event_at,
             alive=alive,
-            partition=partition,
-            offset=record.offset,
+            partition=record.partition,
+            offset=stored.offset,
         )
 
     def _address_fields(self, found: Open, record: Mapping[str, Any]) -> dict[str, Any]:

@@ -85,8 +85,8 @@ class Changelog:
             if not topics:
                 return {}
             ids = self._topic_ids(topics)
-            low = self._offsets(topics, partition, _EARLIEST)
-            high = self._offsets(topics, partition, _LATEST)
+            low = self._offsets(topics, partition, EARLIEST)
+            high = self._offsets(topics, partition, LATEST)
         except (KafkaException, concurrent.futures.TimeoutError) as error:
             raise KafkaUnreachable("Kafka does not tell the object topics' ends.") from error
         return {
@@ -159,7 +159,7 @@ class Changelog:
                 if message is None:
                     position = None
                     continue
-                record = _stored(message)
+                record = stored(message)
                 position = record.next_offset
                 if record.offset == offset:
                     found[offset] = record
@@ -232,14 +232,29 @@ class Changelog:
         }
 
 
+def stored(message: Message) -> StoredRecord:
+    """A message as what it holds."""
+    topic, offset = message.topic(), message.offset()
+    assert topic is not None
+    assert offset is not None
+    headers = message.headers() or []
+    return StoredRecord(
+        topic=topic,
+        key=message.key() or b"",
+        value=message.value() or b"",
+        headers=list(headers.items()) if isinstance(headers, dict) else headers,
+        offset=offset,
+    )
+
+
 def _offset_specification(name: str) -> OffsetSpec:
     # The library has no types for its two named specifications.
     found: OffsetSpec = getattr(OffsetSpec, name)()
     return found
 
 
-_EARLIEST: Final = _offset_specification("earliest")
-_LATEST: Final = _offset_specification("latest")
+EARLIEST: Final = _offset_specification("earliest")
+LATEST: Final = _offset_specification("latest")
 
 
 _NOTHING_THERE: Final = (KafkaError._PARTITION_EOF, KafkaError._AUTO_OFFSET_RESET)
@@ -253,7 +268,7 @@ def _batch(messages: Sequence[Message]) -> tuple[list[StoredRecord], dict[str, i
         topic, offset = message.topic(), message.offset()
         assert topic is not None
         if error is None:
-            record = _stored(message)
+            record = stored(message)
             records.append(record)
             moved[topic] = record.next_offset
         elif error.code() == KafkaError._PARTITION_EOF and offset is not None:
@@ -261,17 +276,3 @@ def _batch(messages: Sequence[Message]) -> tuple[list[StoredRecord], dict[str, i
         elif error.code() == KafkaError._AUTO_OFFSET_RESET:
             raise KafkaUnreachable(f"The topic {topic} does not reach back to where it was read.")
     return records, moved
-
-
-def _stored(message: Message) -> StoredRecord:
-    topic, offset = message.topic(), message.offset()
-    assert topic is not None
-    assert offset is not None
-    headers = message.headers() or []
-    return StoredRecord(
-        topic=topic,
-        key=message.key() or b"",
-        value=message.value() or b"",
-        headers=list(headers.items()) if isinstance(headers, dict) else headers,
-        offset=offset,
-    )

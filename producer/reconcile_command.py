@@ -12,8 +12,8 @@ from producer.connected_accounts import connected_accounts
 from producer.durations import seconds_of
 from producer.errors import RegistryAway
 from producer.fingerprint import Fingerprints
-from producer.kafka_changelog import Changelog
 from producer.kafka_inbox_writer import InboxWriter
+from producer.kafka_topic_reader import TopicReader
 from producer.kafka_topics import Topics
 from producer.object_topic import ObjectTopic
 from producer.one_by_one import OneByOne
@@ -151,6 +151,9 @@ class _Reconciling:
             clock=self._clock,
             limiter=self.limiter,
         )
+        self._reader = TopicReader(
+            kafka=settings.kafka(), group=f"{self._names.namespace}-reconcile"
+        )
         self._writer = (
             None if dry_run else InboxWriter(kafka=settings.kafka(), topic=self._names.inbox)
         )
@@ -193,6 +196,7 @@ class _Reconciling:
         self.limiter.stop()
         if self._writer is not None:
             self._writer.close()
+        self._reader.close()
         self._registry.close()
 
     def _chosen(self, objects: Sequence[str]) -> tuple[str, ...]:
@@ -214,18 +218,10 @@ class _Reconciling:
 
     def _comparison(self, object_name: str, accounts: Sequence[str]) -> Comparison:
         tools = self._preparer.tools(object_name)
-        topic = self._names.object_topic(object_name)
-        changelog = Changelog(
-            kafka=self._settings.kafka(),
-            pattern=f"^{topic}$".replace(".", r"\."),
-            group=f"{self._names.namespace}-reconcile",
-        )
         return Comparison(
             object_type=tools.object_type,
             accounts=accounts,
-            topic=ObjectTopic(
-                records=changelog, topic=topic, partitions=self._settings.topic_partitions
-            ),
+            topic=ObjectTopic(records=self._reader, topic=self._names.object_topic(object_name)),
             preparer=self._preparer,
             fingerprints=Fingerprints(tools=tools, registry=self._registry),
             api_version=self._catalogue.api_version,

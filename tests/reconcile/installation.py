@@ -116,8 +116,12 @@ class Merchant:
 
     def await_row(self, query: str, **expected: Any) -> None:
         """Wait until the one row of a query has these values."""
+        self.await_rows(query, expected)
+
+    def await_rows(self, query: str, *expected: dict[str, Any]) -> None:
+        """Wait until the rows of a query have these values."""
         eventually(
-            lambda: self.installation.rows(query) == [expected],
+            lambda: self.installation.rows(query) == list(expected),
             seconds_max=ARRIVE_SECONDS_MAX,
             what=f"{query} gives {expected}",
             more=lambda: str(self.installation.rows(query)),

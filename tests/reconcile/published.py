@@ -7,7 +7,8 @@ import msgspec
 
 from producer.comparison import Comparison
 from producer.fingerprint import Fingerprints
-from producer.kafka_changelog import StoredRecord, TopicEnd
+from producer.kafka_changelog import StoredRecord
+from producer.kafka_topic_reader import PartitionEnd
 from producer.known_objects import Open
 from producer.object_topic import ObjectTopic
 from producer.order import Entry
@@ -61,7 +62,7 @@ class Published:
         made = Comparison(
             object_type=self.object_type,
             accounts=accounts or ("",),
-            topic=ObjectTopic(records=self, topic="t", partitions=1),
+            topic=ObjectTopic(records=self, topic="t"),
             preparer=self.preparer,
             fingerprints=Fingerprints(tools=self.tools, registry=self._registry),
             api_version=self.catalogue.api_version,
@@ -139,17 +140,17 @@ class Published:
         """An object of the type."""
         return {"object": self.object_type.name, "livemode": False, **fields}
 
-    def ends(self, partition: int) -> dict[str, TopicEnd]:
-        assert partition == 0
-        end = TopicEnd(topic_id="1", low_offset=0, high_watermark=len(self._records))
-        return {"t": end} if self._records else {}
+    def ends(self, topic: str) -> dict[int, PartitionEnd]:
+        assert topic == "t"
+        end = PartitionEnd(low_offset=0, high_watermark=len(self._records))
+        return {0: end} if self._records else {}
 
     def read(
-        self, partition: int, *, start: Mapping[str, int], ends: Mapping[str, TopicEnd]
-    ) -> Iterator[tuple[list[StoredRecord], dict[str, int]]]:
-        assert partition == 0
-        end = ends["t"].high_watermark
-        yield self._records[start["t"] : end], {"t": end}
+        self, topic: str, *, start: Mapping[int, int], ends: Mapping[int, PartitionEnd]
+    ) -> Iterator[tuple[list[tuple[int, StoredRecord]], dict[int, int]]]:
+        assert topic == "t"
+        end = ends[0].high_watermark
+        yield [(0, record) for record in self._records[start[0] : end]], {0: end}
 
     def _columns(self, body: dict[str, Any]) -> dict[str, Any]:
         normaliser = self.tools.normaliser

@@ -174,3 +174,52 @@ def test_a_change_that_races_the_reconcile_is_never_overwritten(
     shared.await_row(query, name=name)
     assert ExitCode(racing.wait()) is ExitCode.OK
     shared.await_row(query, name=name)
+
+
+def test_connected_accounts_are_reconciled_each_with_its_own_objects(
+    shared: Merchant, name: str
+) -> None:
+    one, two = (shared.client.v1.accounts.create().id for _account in range(2))
+    for account, percent in ((one, 10.0), (two, 20.0)):
+        fields = {"id": name, "percent_off": percent}
+        shared.simulator.make("coupon", fields=fields, account=account, events=False)
+    said = shared.reconcile("coupon", "--connected")
+    assert "created=2 " in said.lines["coupon"], said.everything
+    query = (
+        "select _account_id as account, percent_off, _deleted_at is not null as gone "
+        f"from stripe_connect.coupon where id = '{name}' order by percent_off"
+    )
+    shared.await_rows(
+        query,
+        {"account": one, "percent_off": 10.0, "gone": False},
+        {"account": two, "percent_off": 20.0, "gone": False},
+    )
+    shared.await_relayed()
+    shared.simulator.change("coupon", name, {"percent_off": 5.0}, account=one, events=False)
+    shared.simulator.remove("coupon", name, account=two, events=False)
+    shared.simulator.advance(seconds=2)
+    said = shared.reconcile("coupon", "--connected")
+    assert "repaired=1 " in said.lines["coupon"], said.everything
+    assert "deleted=1 " in said.lines["coupon"], said.everything
+    shared.await_rows(
+        query,
+        {"account": one, "percent_off": 5.0, "gone": False},
+        {"account": two, "percent_off": 20.0, "gone": True},
+    )
+
+
+def test_what_no_event_tells_is_brought_up_to_date_and_is_no_drift(
+    shared: Merchant, name: str
+) -> None:
+    account = shared.client.v1.accounts.create().id
+    person = shared.client.v1.accounts.persons.create(account, {"first_name": "before"}).id
+    shared.reconcile("person")
+    query = f"select first_name from stripe.person where id = '{person}'"
+    shared.await_row(query, first_name="before")
+    shared.await_relayed()
+    shared.simulator.change("person", person, {"first_name": name}, account=account, events=False)
+    shared.simulator.advance(seconds=2)
+    said = shared.reconcile("person")
+    assert "repaired=1 " in said.lines["person"], said.everything
+    assert said.code is ExitCode.OK
+    shared.await_row(query, first_name=name)

@@ -1,0 +1,154 @@
+"""One object topic at a time, all its partitions side by side, up to where it ends now."""
+
+import concurrent.futures
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from producer.errors import KafkaUnreachable
+from producer.kafka_changelog import EARLIEST, LATEST, StoredRecord, stored
+
+CALL_SECONDS_MAX: Final = 10.0
+READ_RECORDS_MAX: Final = 2_000
+READ_SECONDS: Final = 0.1
+QUIET_READS_MAX: Final = 300
+"""Reads in a row that bring nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartitionEnd:
+    """Where a partition begins and ends, transactions that are still open included."""
+
+    low_offset: int
+    high_watermark: int
+
+
+class TopicReader:
+    """Reads topics with one connection; used by one thread at a time.
+
+    Args:
+        kafka: the librdkafka properties that say how the brokers are reached.
+        group: a name for the brokers' logs; nothing is committed.
+    """
+
+    def __init__(self, *, kafka: Mapping[str, str | int | float | bool], group: str) -> None:
+        self._admin = AdminClient({**kafka, "log_level": 0})
+        self._consumer = Consumer(
+            {
+                **kafka,
+                "group.id": group,
+                "enable.auto.commit": False,
+                "auto.offset.reset": "error",
+                "isolation.level": "read_committed",
+                # Only this tells that a partition is read to its end: markers of transactions
+                # take offsets that no record has.
+                "enable.partition.eof": True,
+                "fetch.wait.max.ms": 100,
+                "reconnect.backoff.max.ms": 1_000,
+            },
+            logger=logging.getLogger("kafka"),
+        )
+
+    def ends(self, topic: str) -> dict[int, PartitionEnd]:
+        """The ends of the topic's partitions that hold anything; none if there is no such topic.
+
+        Raises:
+            KafkaUnreachable: no answer in time.
+        """
+        try:
+            found = self._admin.list_topics(timeout=CALL_SECONDS_MAX).topics.get(topic)
+            if found is None:
+                return {}
+            places = [TopicPartition(topic, partition) for partition in found.partitions]
+            low, high = (self._offsets(places, which) for which in (EARLIEST, LATEST))
+        except (KafkaException, concurrent.futures.TimeoutError) as error:
+            raise KafkaUnreachable(f"Kafka does not tell where the topic {topic} ends.") from error
+        return {
+            partition: PartitionEnd(low_offset=low[partition], high_watermark=end)
+            for partition, end in high.items()
+            if end > low[partition]
+        }
+
+    def read(
+        self, topic: str, *, start: Mapping[int, int], ends: Mapping[int, PartitionEnd]
+    ) -> Iterator[tuple[list[tuple[int, StoredRecord]], dict[int, int]]]:
+        """Committed records of these partitions from `start` up to `ends`.
+
+        Yields:
+            records with their partitions, and the next offset of each partition that moved.
+
+        Raises:
+            KafkaUnreachable: an end is not reached in time.
+        """
+        self._consumer.assign(
+            [
+                TopicPartition(topic, partition, offset or OFFSET_BEGINNING)
+                for partition, offset in start.items()
+            ]
+        )
+        left, quiet = set(start), 0
+        try:
+            while left:
+                records, moved = _batch(self._consumer.consume(READ_RECORDS_MAX, READ_SECONDS))
+                left -= {one for one, at in moved.items() if at >= ends[one].high_watermark}
+                quiet = 0 if moved else quiet + 1
+                if quiet > QUIET_READS_MAX:
+                    raise KafkaUnreachable(
+                        f"The end of the topic {topic} is not reached: a transaction over it "
+                        "stays open, or its leader is away."
+                    )
+                yield records, moved
+        finally:
+            self._consumer.unassign()
+
+    def close(self) -> None:
+        """Let the connections go."""
+        self._consumer.close()
+
+    def _offsets(
+        self, places: Sequence[TopicPartition], specification: OffsetSpec
+    ) -> dict[int, int]:
+        answers = self._admin.list_offsets(
+            dict.fromkeys(places, specification),
+            # What an open transaction has written counts: reading waits for its outcome.
+            isolation_level=IsolationLevel.READ_UNCOMMITTED,
+            request_timeout=CALL_SECONDS_MAX,
+        )
+        return {
+            place.partition: int(answer.result(CALL_SECONDS_MAX).offset)
+            for place, answer in answers.items()
+        }
+
+
+def _batch(
+    messages: Sequence[Message],
+) -> tuple[list[tuple[int, StoredRecord]], dict[int, int]]:
+    records = []
+    moved: dict[int, int] = {}
+    for message in messages:
+        error = message.error()
+        partition, offset = message.partition(), message.offset()
+        assert partition is not None
+        if error is None:
+            record = stored(message)
+            records.append((partition, record))
+            moved[partition] = record.next_offset
+        elif error.code() == KafkaError._PARTITION_EOF and offset is not None:
+            moved[partition] = offset
+        elif error.code() == KafkaError._AUTO_OFFSET_RESET:
+            raise KafkaUnreachable(
+                f"The topic {message.topic()} does not reach back to where it was read."
+            )
+    return records, moved
