@@ -1,7 +1,7 @@
 """What a backfill asks Stripe: a page of a list, the lists of one object, a single object."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import quote
 
@@ -9,6 +9,7 @@ from producer.backfill_items import Item
 from producer.backfill_plan import Single
 from producer.backfill_state import OpenPage, Reading, Root
 from producer.backfill_windows import Window
+from producer.belonging import belonging
 from producer.full_lists import completed
 from producer.rate_bucket import Purpose
 from producer.stripe_api import Page, Retrieved, StripeApi, expansion
@@ -51,7 +52,7 @@ class Questions:
             path = path.replace(f"{{{endpoint.parent_field}}}", quote(reading.parent_id, safe=""))
         elif endpoint.parent:
             by_parent[endpoint.parent_field] = reading.parent_id
-        return self._api.page(
+        page = self._api.page(
             path=path,
             parameters={
                 **({"limit": str(ELEMENTS_PER_PAGE)} if endpoint.paged else {}),
@@ -63,6 +64,10 @@ class Questions:
             account_id=reading.root.account.account_id,
             purpose=Purpose.BACKGROUND,
         )
+        if not endpoint.parent_untold:
+            return page
+        items = tuple(belonging(body, reading.parent_id) for body in page.items)
+        return replace(page, items=items)
 
     def whole(self, cut: Cut) -> bytes:
         """The object with its lists whole.

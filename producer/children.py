@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from producer.belonging import belonging
 from producer.memory import entry_name
 from producer.normalise import NOT_JSON, Cells, NotAnObject
 from producer.record import hash_of
@@ -65,6 +66,11 @@ class ChildReader:
         self._fields: dict[str, tuple[ListField, ...]] = {}
         self._owned = frozenset(
             child.object_name for found in ways.values() for child in found.children if child.owned
+        )
+        self._without_parent = frozenset(
+            name
+            for name, found in ways.items()
+            if any(endpoint.parent_untold for endpoint in found.lists)
         )
         self._kept = KeptLists(bytes_max=KEPT_BYTES_MAX)
 
@@ -200,8 +206,13 @@ class ChildReader:
             name=entry_name(object_type.table, key),
             key=key,
             object_name=object_type.name,
-            value=value,
+            value=self._belonging(object_type.name, value, parent),
         )
+
+    def _belonging(self, object_name: str, value: bytes, parent: Parent) -> bytes:
+        if object_name not in self._without_parent:
+            return value
+        return belonging(value, parent.cells[0])
 
 
 class KeptLists:

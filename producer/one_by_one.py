@@ -1,10 +1,12 @@
 """Asks Stripe for objects by their addresses, where lists do not decide or do not exist."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final, Protocol
 
 from producer.asking import Answer, Asking
+from producer.belonging import belonging
 from producer.comparison import Comparison, object_id_of
 from producer.errors import StripeRefused
 from producer.known_objects import Open
@@ -13,6 +15,7 @@ from producer.retrieve_paths import retrieve_path
 from producer.stripe_api import Retrieved
 from producer.verdict import Verdict
 from runtime.stop import Stop
+from schemas.columns import PARENT_SOURCE
 from schemas.endpoints import Ways
 
 AT_ONCE: Final = 8
@@ -80,7 +83,10 @@ class OneByOne:
             comparison.known.close_open([found.key])
             return
         object_id = object_id_of(found.key)
-        asking.ask(found, self._question(name, path, object_id, found.account_id))
+        question = self._question(name, path, object_id, found.account_id)
+        parent_id = fields.get(PARENT_SOURCE)
+        # Stripe's answer does not say whose it is either.
+        asking.ask(found, partial(_belonging, question, parent_id) if parent_id else question)
 
     def _take(self, comparison: Comparison, answer: Answer[Open] | None) -> None:
         if answer is None:
@@ -106,3 +112,8 @@ class OneByOne:
             expand=self._ways[object_name].expand,
             purpose=Purpose.BACKGROUND,
         )
+
+
+def _belonging(question: Callable[[], Retrieved], parent_id: str) -> Retrieved:
+    found = question()
+    return found if found.gone else replace(found, body=belonging(found.body, parent_id))

@@ -27,6 +27,7 @@ class ListEndpoint:
         parent_in_path: whether it is the path.
         only_parents_with: the parent's field without which it has none of these: "test_clock";
             "" where any parent may have some.
+        parent_untold: whether its elements do not say whose they are, so that who reads it has to.
         paged: whether it takes `limit` and a cursor; if not, one answer has all of it.
         has_created: whether it takes `created[gte]` and `created[lt]`.
         passes: query parameters of each reading; together the readings show every row that
@@ -41,6 +42,7 @@ class ListEndpoint:
     parent_field: str
     parent_in_path: bool
     only_parents_with: str
+    parent_untold: bool
     paged: bool
     has_created: bool
     passes: tuple[Mapping[str, str], ...]

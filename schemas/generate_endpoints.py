@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import orjson
 
-from schemas.columns import Column, ColumnKind
+from schemas.columns import PARENT_SOURCE, Column, ColumnKind
 from schemas.endpoints import Child, ListEndpoint, Ways
 from schemas.generate_annotations import AnnotatedField, AnnotatedObject
 from schemas.generate_services import Endpoint, endpoints
@@ -104,7 +104,17 @@ def ways_by_type(
     Raises:
         NotReviewed: the package has what is in no list.
     """
-    parts = _Parts(annotated=annotated, told=told, requests=requests, reviewed=reviewed)
+    parts = _Parts(
+        annotated=annotated,
+        told=told,
+        without_parent={
+            name
+            for name, found in columns.items()
+            if any(column.source == PARENT_SOURCE for column in found)
+        },
+        requests=requests,
+        reviewed=reviewed,
+    )
     return {name: parts.ways(name, found) for name, found in sorted(columns.items())}
 
 
@@ -112,6 +122,7 @@ def ways_by_type(
 class _Parts:
     annotated: Mapping[str, AnnotatedObject]
     told: Collection[str]
+    without_parent: Collection[str]
     requests: Sequence[Endpoint]
     reviewed: ReviewedWays
 
@@ -217,6 +228,7 @@ class _Parts:
             parent_field=parent_field,
             parent_in_path="{" in request.path,
             only_parents_with="",
+            parent_untold=name in self.without_parent,
             paged="limit" in request.parameters,
             has_created=request.takes_window,
             passes=tuple(passes),

@@ -17,7 +17,7 @@ class Reviewed:
         references: text fields that are another object's id, in every type.
         references_of_one_type: the same, as `type.field`.
         natural_keys: the fields that tell an object from others of its type, where no id does.
-        without_parent: owned children whose body does not say whose they are.
+        without_parent: types, listed by parent or in it, whose body does not say whose they are.
         not_stored: types without a schema, and why.
     """
 
