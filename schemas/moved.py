@@ -99,9 +99,14 @@ def _moved(told: Mapping[str, Any]) -> Moved:
 
 
 def newer_feeds(moves: tuple[Moved, ...], field: str) -> Iterator[Feed]:
-    """Where the newest shape has what an old field held."""
+    """Where the newest shape has what an old field held.
+
+    Lists of taxes are not written anew in their old form: that would cost each new body more than
+    it is worth, since the new column has them from bodies of every version.
+    """
     for move in moves:
-        if move.old.path == (field,) and move.older is not None and not move.is_computed:
+        worth = not move.is_computed and move.conversion is not Conversion.TAXES
+        if move.old.path == (field,) and move.older is not None and worth:
             yield Feed(place=move.new, convert=move.older)
 
 
@@ -134,21 +139,16 @@ def _one_after_the_other(first: Convert, second: Convert) -> Convert:
 
 
 def parts(moves: tuple[Moved, ...], field: str) -> Iterator[Part]:
-    """What a nested object is made of where a body has its values in other places."""
+    """What a nested object of the newest shape is made of where older bodies have its values."""
     for move in moves:
-        if _is_within(move.new, field) and move.newer is not None:
+        within = len(move.new.path) > 1 and move.new.field == field
+        if within and move.new.pick is Pick.NONE and move.newer is not None:
             yield Part(
                 place=move.new,
                 feed=Feed(place=move.old, convert=move.newer),
                 typed=move.typed,
                 when=move.when,
             )
-        if _is_within(move.old, field) and move.older is not None:
-            yield Part(place=move.old, feed=Feed(place=move.new, convert=move.older))
-
-
-def _is_within(place: Place, field: str) -> bool:
-    return len(place.path) > 1 and place.field == field and place.pick is Pick.NONE
 
 
 def fed(object_name: str, column: Column) -> Column:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from producer.normalise import INTEGER_MAX, Normaliser, NotAnObject
+from producer.fitting import INTEGER_MAX
+from producer.normalise import Normaliser, NotAnObject
 from producer.observation import Observation
 from producer.order import Entry
 from producer.record import Change, ChangeCodec, HalfCodec, hash_of
