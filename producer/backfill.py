@@ -272,13 +272,15 @@ class Backfill:
 
     def _take_page(self, reading: Reading, page: Page) -> None:
         account, listing = reading.root.account, reading.listing
-        shown = [(body, self._items.read(body, account.account_id)) for body in page.items]
+        read = [(body, self._items.read(body, account.account_id)) for body in page.items]
+        # The window may have been split while the page was on its way.
+        shown = [(body, item) for body, item in read if reading.window.holds(item.created)]
         last = shown[-1][1].created if shown and listing.endpoint.has_created else None
         if reading.above is None and reading.root.newest is None and shown:
             reading.root.newest = shown[0][1].created
         open_page = OpenPage(beyond=reading.window.beyond(page.last_id, last))
         reading.window = open_page.beyond
-        reading.ended = not page.has_more
+        reading.ended = not page.has_more or len(shown) < len(read)
         reading.pages_read += 1
         reading.pages.append(open_page)
         envelope = self._envelope(account, page.observed_second, Evidence.LIST)

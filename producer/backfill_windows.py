@@ -35,6 +35,10 @@ class Window:
             found["starting_after"] = self.after
         return found
 
+    def holds(self, created: int | None) -> bool:
+        """Whether an object that was listed is not older than the window."""
+        return self.since is None or created is None or created >= self.since
+
     def beyond(self, after: str, reached: int | None) -> "Window":
         """What is left after a page whose last object this is."""
         return replace(self, after=after, reached=reached if reached is not None else self.reached)

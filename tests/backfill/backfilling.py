@@ -57,9 +57,10 @@ class Running:
         self._process.send_signal(signal.SIGINT)
 
     def kill(self) -> None:
-        """End it as a crash would: SIGKILL."""
+        """End it as a crash would: SIGKILL; nothing happens if it has ended."""
         self._process.kill()
-        self.end()
+        if self._process.stdout is not None and not self._process.stdout.closed:
+            self._process.communicate()
 
     def end(self) -> Ended:
         """Wait for its end."""
@@ -79,6 +80,7 @@ class Backfilling:
         self._stack = stack
         self._namespace = namespace
         self.simulator = simulator
+        self._started: list[Running] = []
 
     def start(self, *arguments: str, **settings: str) -> Running:
         """Begin a run, at any speed unless the settings say otherwise."""
@@ -92,7 +94,14 @@ class Backfilling:
             "STRIPE_ENDPOINT_REQUESTS_PER_SECOND_MAX": "100000",
             "COLUMNS": "200",
         }
-        return Running(*arguments, environment={**environment, **settings})
+        running = Running(*arguments, environment={**environment, **settings})
+        self._started.append(running)
+        return running
+
+    def close(self) -> None:
+        """End the runs that a failed test left behind."""
+        for running in self._started:
+            running.kill()
 
     def run(self, *arguments: str, **settings: str) -> Ended:
         """A run from its beginning to its end, which is to be good."""

@@ -47,5 +47,9 @@ def api(simulator: Simulator, limiter: RateLimiter) -> StripeApi:
 
 
 @pytest.fixture
-def backfilling(stack: Infrastructure, namespace: str, simulator: Simulator) -> Backfilling:
-    return Backfilling(stack, namespace=namespace, simulator=simulator)
+def backfilling(
+    stack: Infrastructure, namespace: str, simulator: Simulator
+) -> Iterator[Backfilling]:
+    made = Backfilling(stack, namespace=namespace, simulator=simulator)
+    yield made
+    made.close()
