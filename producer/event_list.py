@@ -12,8 +12,8 @@ from producer.stripe_api import Page
 
 PATH: Final = "/v1/events"
 PAGE_EVENTS: Final = 100
-SLICE_EVENTS_MAX: Final = 5_000
-"""New events held in memory at once, some 30 MB; more than that within one second are held too."""
+SLICE_EVENTS_MAX: Final = 2_000
+"""New events of an account held in memory, some 12 MB; those of one second are never parted."""
 
 
 class Pages(Protocol):

@@ -1,7 +1,9 @@
 """Polls Stripe's list of events, so that a webhook which was lost for good is made up for."""
 
+import threading
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 from producer.errors import LimiterStopped, RequestRefused, StripeRefused, StripeUnreachable
@@ -17,6 +19,8 @@ from schemas.inbox import Envelope, Source
 
 FAILURES_IN_A_ROW_MAX: Final = 3
 """Accounts without an answer, one after the other: then it is Stripe that is away."""
+ACCOUNTS_AT_ONCE: Final = 8
+"""Asked side by side: an answer takes long, and each account has limits of its own."""
 CURSOR_SECONDS_MAX: Final = 60
 """A quiet account's cursor is stored again when it is that old."""
 
@@ -98,6 +102,8 @@ class Poller:
         self._loaded = False
         self._polled_once = False
         self._stripe_ahead: float | None = None
+        self._writing = threading.Lock()
+        self._backfilling = threading.Lock()
 
     def poll(self) -> None:
         """One round over all accounts.
@@ -110,25 +116,11 @@ class Poller:
         if not self._loaded:
             self._load()
         self._polled = list(self._accounts())
-        failures = 0
-        for account_id in self._polled:
-            try:
-                self._poll_account(account_id)
-            except LimiterStopped:
-                raise
-            except StripeUnreachable:
-                failures += 1
-                if failures >= min(FAILURES_IN_A_ROW_MAX, len(self._polled)):
-                    raise
-            except StripeRefused as refused:
-                if not account_id:
-                    raise
-                # An account that was disconnected is listed for some time yet.
-                logs.logger("poll").warning(
-                    "account not polled", account=account_id, reason=refused.reason
-                )
-            else:
-                failures = 0
+        polling = _Round(failures_max=min(FAILURES_IN_A_ROW_MAX, len(self._polled)))
+        with ThreadPoolExecutor(ACCOUNTS_AT_ONCE, thread_name_prefix="poll") as threads:
+            rounds = [threads.submit(self._take_part, polling, one) for one in self._polled]
+        for outcome in rounds:
+            outcome.result()
         self._forget()
         self.show_lag()
         self._polled_once = True
@@ -161,6 +153,32 @@ class Poller:
     def _cursors_polled(self) -> list[PollCursor]:
         return [self._held[account_id] for account_id in self._polled if account_id in self._held]
 
+    def _take_part(self, polling: "_Round", account_id: str) -> None:
+        """Poll one account, unless the round is over."""
+        if polling.is_over:
+            return
+        try:
+            self._poll_account(account_id)
+        except LimiterStopped:
+            polling.is_over = True
+            raise
+        except StripeUnreachable as error:
+            polling.failures += 1
+            if polling.failures >= polling.failures_max:
+                polling.is_over = True
+                raise
+            _tell_left_out(account_id, type(error).__name__)
+        except StripeRefused as refused:
+            if not account_id:
+                raise
+            # An account that was disconnected is listed for some time yet.
+            _tell_left_out(account_id, refused.reason)
+        except BaseException:
+            polling.is_over = True
+            raise
+        else:
+            polling.failures = 0
+
     def _poll_account(self, account_id: str) -> None:
         cursor = self._held.get(account_id)
         if cursor is None:
@@ -171,21 +189,25 @@ class Poller:
             since=max(0, cursor.second - self._overlap_seconds),
             known=lambda event_id: _name(account_id, event_id) in self._remembered,
         ):
-            self._note_now(part.now)
-            if not cursor.backfill_due and cursor.lost_touch(part.now):
-                cursor = self._note_gap(account_id, cursor, now=part.now)
-            self._write(account_id, part)
-            # Where reading begins far behind the cursor, its first slices end behind it too.
-            cursor = replace(cursor, second=max(cursor.second, part.complete_before))
-            self._move(account_id, cursor, written=bool(part.events))
+            # Reading is side by side; whatever is written is written by one at a time.
+            with self._writing:
+                self._note_now(part.now)
+                if not cursor.backfill_due and cursor.lost_touch(part.now):
+                    cursor = self._note_gap(account_id, cursor, now=part.now)
+                self._write(account_id, part)
+                # Where reading begins far behind the cursor, its first slices end behind it too.
+                cursor = replace(cursor, second=max(cursor.second, part.complete_before))
+                self._move(account_id, cursor, written=bool(part.events))
         if cursor.backfill_due:
-            self._make_up(account_id, cursor)
+            with self._backfilling:
+                self._make_up(account_id, cursor)
 
     def _begin(self, account_id: str) -> None:
         """Take the first cursor: from now on nothing is missed."""
         now = self._events.now_second(account_id)
-        self._note_now(now)
-        self._store(account_id, PollCursor(second=now))
+        with self._writing:
+            self._note_now(now)
+            self._store(account_id, PollCursor(second=now))
         logs.logger("poll").warning(
             "polling begins now, and a backfill is due: stripeline producer backfill",
             account=account_id,
@@ -217,7 +239,8 @@ class Poller:
                 "backfill did not get through", account=account_id, reason=type(error).__name__
             )
             return
-        self._store(account_id, replace(cursor, backfill_due=False))
+        with self._writing:
+            self._store(account_id, replace(cursor, backfill_due=False))
         logs.logger("poll").info("backfill done", account=account_id)
 
     def _write(self, account_id: str, part: Slice) -> None:
@@ -271,6 +294,24 @@ class Poller:
         if cursors:
             oldest = min(cursor.second for cursor in cursors)
             self._remembered.forget_before(oldest - self._overlap_seconds)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Round:
+    """One round over all accounts.
+
+    Attributes:
+        failures_max: in a row, and Stripe is away.
+        is_over: whether accounts that were not polled yet are left for the next round.
+    """
+
+    failures_max: int
+    failures: int = 0
+    is_over: bool = False
+
+
+def _tell_left_out(account_id: str, reason: str) -> None:
+    logs.logger("poll").warning("account not polled", account=account_id, reason=reason)
 
 
 def _name(account_id: str, event_id: str) -> str:

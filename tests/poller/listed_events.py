@@ -37,14 +37,14 @@ class ListedEvents:
     Attributes:
         events: (second, body) in the order in which they were made, by account.
         now: the second of the clock.
-        failures: errors to be raised by the next requests, one each.
+        failures: errors to be raised by the next requests of an account, one each.
         asked: the parameters of each request.
         page_events_max: of a page, however many are asked for.
     """
 
     events: dict[str, list[tuple[int, bytes]]] = field(default_factory=lambda: {"": []})
     now: int = NOW
-    failures: list[Exception | None] = field(default_factory=list)
+    failures: dict[str, list[Exception | None]] = field(default_factory=dict)
     asked: list[dict[str, str]] = field(default_factory=list)
     page_events_max: int = 100
 
@@ -62,7 +62,8 @@ class ListedEvents:
         assert path == PATH
         assert purpose is Purpose.BACKGROUND
         self.asked.append(dict(parameters))
-        if self.failures and (failure := self.failures.pop(0)) is not None:
+        failures = self.failures.get(account_id, [])
+        if failures and (failure := failures.pop(0)) is not None:
             raise failure
         since = int(parameters.get("created[gte]", 0))
         before = int(parameters.get("created[lt]", 2**40))

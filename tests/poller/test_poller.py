@@ -10,7 +10,7 @@ from hypothesis import strategies as some
 from producer.errors import KafkaUnreachable, StripeRefused, StripeUnreachable
 from producer.event_list import EventList
 from producer.poll_cursor import RETENTION_SECONDS, cursor_key
-from producer.poller import Poller
+from producer.poller import ACCOUNTS_AT_ONCE, Poller
 from producer.routing import Router
 from runtime.metrics import POLL_BACKFILL_DUE, POLL_EVENTS, POLL_LAG_SECONDS, Meters
 from schemas.inbox import Envelope, Kind, Source
@@ -195,11 +195,11 @@ def test_killed_anywhere_it_loses_nothing_and_the_cursor_is_never_ahead(
         elif outcome == "kafka":
             here.kafka.steps = Steps(fail_at=fail_at, failure=KafkaUnreachable("away"))
         elif outcome == "stripe":
-            here.listed.failures = [*[None] * (fail_at % 4), StripeUnreachable("away")]
+            here.listed.failures[""] = [*[None] * (fail_at % 4), StripeUnreachable("away")]
         if outcome != "none":
             poller = _polled(here, poller)
         here.kafka.steps = Steps()
-        here.listed.failures = []
+        here.listed.failures = {}
         assert here.kafka.numbers()[: len(before)] == before
         _assert_the_cursor_is_behind_the_inbox(here)
 
@@ -305,16 +305,11 @@ def test_each_account_has_a_cursor_and_keys_of_its_own() -> None:
 
     poller.poll()
 
-    assert [key for key, _value, _envelope in here.kafka.inbox] == [
-        "cus_1",
-        "acct_1/cus_1",
-        "acct_2/cus_1",
-    ]
-    assert [envelope.account_id for _key, _value, envelope in here.kafka.inbox] == [
-        "",
-        "acct_1",
-        "acct_2",
-    ]
+    assert {(key, envelope.account_id) for key, _value, envelope in here.kafka.inbox} == {
+        ("cus_1", ""),
+        ("acct_1/cus_1", "acct_1"),
+        ("acct_2/cus_1", "acct_2"),
+    }
     assert {here.second(account_id) for account_id in here.accounts} == {NOW + 5}
 
 
@@ -325,7 +320,7 @@ def test_an_account_that_stripe_does_not_show_holds_no_other_up(failure: Excepti
     poller = here.poller()
     poller.poll()
     here.listed.add(1, second=NOW, account_id="acct_2")
-    here.listed.failures = [None, failure]
+    here.listed.failures = {"acct_gone": [failure]}
 
     poller.poll()
 
@@ -333,13 +328,15 @@ def test_an_account_that_stripe_does_not_show_holds_no_other_up(failure: Excepti
 
 
 def test_stripe_is_away_when_no_account_is_answered() -> None:
-    here = Installation(accounts=("", "acct_1", "acct_2", "acct_3", "acct_4"))
-    here.listed.failures = [StripeUnreachable("away")] * 5
+    accounts = tuple(f"acct_{number}" for number in range(200))
+    here = Installation(accounts=accounts)
+    here.listed.failures = {account: [StripeUnreachable("away")] for account in accounts}
 
     with pytest.raises(StripeUnreachable):
         here.poller().poll()
 
-    assert len(here.listed.asked) == 3
+    # Three failed, and some were on their way.
+    assert len(here.listed.asked) <= 3 + ACCOUNTS_AT_ONCE
 
 
 def test_after_a_gap_of_more_than_30_days_the_rest_is_read_and_then_a_backfill_runs() -> None:
@@ -394,7 +391,7 @@ def test_the_lag_is_that_of_the_slowest_account() -> None:
     poller = here.poller()
     poller.poll()
     here.listed.now += 90
-    here.listed.failures = [None, StripeUnreachable("away")]
+    here.listed.failures = {"acct_1": [StripeUnreachable("away")]}
 
     poller.poll()
 
@@ -406,3 +403,17 @@ def test_nothing_was_looked_at_yet() -> None:
     assert poller.doubt
     poller.poll()
     assert poller.doubt == ""
+
+
+def test_many_accounts_are_polled_side_by_side_and_each_once() -> None:
+    accounts = tuple(f"acct_{number}" for number in range(50))
+    here = Installation(accounts=accounts)
+    here.listed.events |= {account: [] for account in accounts}
+    poller = here.poller()
+    poller.poll()
+    for number, account in enumerate(accounts):
+        here.listed.add(number, second=NOW, account_id=account)
+    for _round in range(2):
+        poller.poll()
+
+    assert sorted(here.kafka.numbers()) == list(range(50))

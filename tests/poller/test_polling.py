@@ -3,6 +3,7 @@
 import pytest
 
 from simulator.endpoints import Endpoint
+from simulator.faults import FaultPlan, ResponseFault, ResponseFaultKind
 from tests.end_to_end.installation import ARRIVE_SECONDS_MAX
 from tests.end_to_end.services import eventually, running
 from tests.end_to_end.stripe_events import WEBHOOK_SECRET
@@ -33,6 +34,32 @@ def test_a_webhook_lost_for_good_is_healed_by_the_poller(polled: Polled) -> None
     records = polled.installation.published("customer", {customer.id})
     assert [record.value["name"] for record in records] == ["Ada", "Ada Lovelace"]
     assert {record.value["_source"] for record in records} == {"poll"}
+
+
+def test_an_event_that_stripe_lists_late_is_not_missed(polled: Polled) -> None:
+    polled.simulator.put_faults(FaultPlan(events_lag_seconds=2))
+    late = polled.client.v1.customers.create({"name": "late"}).id
+    _await_rows(
+        polled, f"select name from stripe.customer where id = '{late}'", [{"name": "late"}]
+    )
+    polled.simulator.put_faults(FaultPlan())
+
+
+def test_it_waits_while_stripe_refuses_and_goes_on_by_itself(polled: Polled) -> None:
+    faults = [
+        ResponseFault(kind=ResponseFaultKind.RATE_LIMITED, path="/v1/events", times=2),
+        ResponseFault(kind=ResponseFaultKind.SERVER_ERROR, path="/v1/events"),
+    ]
+    polled.simulator.put_faults(FaultPlan(responses=tuple(faults)))
+    made = polled.client.v1.customers.create({"name": "meanwhile"}).id
+    polled.poller.await_unready(seconds_max=ARRIVE_SECONDS_MAX)
+
+    polled.simulator.put_faults(FaultPlan())
+    polled.poller.await_ready()
+
+    _await_rows(
+        polled, f"select name from stripe.customer where id = '{made}'", [{"name": "meanwhile"}]
+    )
 
 
 def test_two_accounts_with_the_same_coupon_id_do_not_collide(polled: Polled) -> None:
