@@ -1,4 +1,7 @@
-"""What old shapes told of an object and only other objects tell now."""
+"""What old shapes told of an object and only other objects tell now.
+
+The others may have moved on since: what the object itself says limits what is taken from them.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
@@ -27,11 +30,15 @@ def _payments(state: State, invoice: Body) -> list[Body]:
 
 
 def _payment_intent(state: State, invoice: Body) -> str | None:
+    if invoice["status"] == "draft":
+        return None
     intents = [payment["payment"]["payment_intent"] for payment in _payments(state, invoice)]
     return intents[0] if intents else None
 
 
 def _charge_of_invoice(state: State, invoice: Body) -> str | None:
+    if not invoice["attempted"]:
+        return None
     intent = state["payment_intent"].find(_payment_intent(state, invoice) or "")
     charge: str | None = intent["latest_charge"] if intent else None
     return charge
@@ -61,13 +68,21 @@ def _plan(state: State, line: Body) -> Body | None:
 
 
 def _charges(state: State, intent: Body) -> Body:
-    found = state["charge"].belonging("payment_intent", intent["id"])[::-1]
-    return short_list(found, url=f"/v1/charges?payment_intent={intent['id']}")
+    charges = state["charge"].belonging("payment_intent", intent["id"])
+    ids = [charge["id"] for charge in charges]
+    latest = intent["latest_charge"]
+    found = charges[: ids.index(latest) + 1] if latest in ids else []
+    return short_list(found[::-1], url=f"/v1/charges?payment_intent={intent['id']}")
 
 
 def _refunds(state: State, charge: Body) -> Body:
-    found = state["refund"].belonging("charge", charge["id"])[::-1]
-    return short_list(found, url=f"/v1/charges/{charge['id']}/refunds")
+    found: list[Body] = []
+    left = charge["amount_refunded"]
+    for refund in state["refund"].belonging("charge", charge["id"]):
+        if refund["amount"] <= left:
+            left -= refund["amount"]
+            found.append(refund)
+    return short_list(found[::-1], url=f"/v1/charges/{charge['id']}/refunds")
 
 
 def _of_customer(name: str) -> Lookup:
