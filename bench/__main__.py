@@ -15,6 +15,7 @@ BENCHMARKS = {
     "webhook": "bench.webhook",
     "relay": "bench.relay",
     "sink_live": "bench.sink_live",
+    "rebuild": "bench.rebuild",
     "latency": "bench.latency",
 }
 RESULTS = Path(__file__).parent / "results" / "latest.json"

@@ -98,8 +98,15 @@ class Bench:
     """One namespace and one database, filled round by round."""
 
     def __init__(
-        self, infrastructure: Infrastructure, *, namespace: str, database_url: str, folder: Path
+        self,
+        infrastructure: Infrastructure,
+        *,
+        namespace: str,
+        database_url: str,
+        folder: Path,
+        ids: int = IDS,
     ) -> None:
+        self._ids = ids
         self._infrastructure = infrastructure
         self._names = Names(namespace=namespace)
         self._topic = self._names.object_topic("subscription")
@@ -125,14 +132,14 @@ class Bench:
                 "bootstrap.servers": self._infrastructure.kafka,
                 "partitioner": "murmur2_random",
                 "linger.ms": 50,
-                "queue.buffering.max.messages": IDS,
+                "queue.buffering.max.messages": self._ids,
             }
         )
         codec = BatchCodec(self._schema)
-        order = list(range(IDS))
+        order = list(range(self._ids))
         random.Random(SEED + number).shuffle(order)
         size = 0
-        for first in range(0, IDS, AT_ONCE):
+        for first in range(0, self._ids, AT_ONCE):
             ids = order[first : first + AT_ONCE]
             columns = subscriptions(ids, number=number)
             for key, body in zip(columns["id"], codec.encode(columns, len(ids)), strict=True):
@@ -141,8 +148,8 @@ class Bench:
                 producer.produce(self._topic, key=key, value=value)
             producer.poll(0)
         producer.flush()
-        self._published += IDS
-        return size // IDS
+        self._published += self._ids
+        return size // self._ids
 
     def sink_round(self) -> Seen:
         """Let a sink catch up; timed from its first committed batch to its last."""
@@ -181,6 +188,11 @@ class Bench:
 
     def psql_round(self) -> Seen:
         """The same rows by `psql`, into a table of the same shape."""
+        file, columns = self.dumped()
+        return self.timed_psql(_guarded_load(file, columns))
+
+    def dumped(self) -> tuple[Path, list[str]]:
+        """The rows as text in a file, with their columns; an empty table of the shape beside."""
         file = self._folder / "rows.copy"
         with psycopg.connect(self._database_url, autocommit=True) as connection:
             connection.execute("create schema if not exists beside")
@@ -205,9 +217,9 @@ class Bench:
             ):
                 for piece in rows:
                     out.write(piece)
-        return self._timed_psql(_guarded_load(file, columns))
+        return file, columns
 
-    def _timed_psql(self, script: str) -> Seen:
+    def timed_psql(self, script: str) -> Seen:
         psql = shutil.which("psql")
         assert psql is not None, "the limit is measured with psql; install postgresql-client"
         began = time.monotonic()
@@ -219,7 +231,10 @@ class Bench:
             stdout=subprocess.PIPE,
         ).stdout
         seconds = time.monotonic() - began
-        return Seen(per_second=IDS / seconds, postgres_cpu_micros=cpu_seconds_of(told) / IDS * 1e6)
+        return Seen(
+            per_second=self._ids / seconds,
+            postgres_cpu_micros=cpu_seconds_of(told) / self._ids * 1e6,
+        )
 
     def _written(self, watcher: "psycopg.Connection[Any]") -> int:
         try:

@@ -130,8 +130,8 @@ class Comparison:
         names = ", ".join(f"{quoted(name)} text" for name in key)
         return [
             f"drop table if exists {difference}",
-            f"create unlogged table {difference} (number bigint generated always as identity, "
-            f"{names}, finding text not null, row_at timestamptz)",
+            f"create unlogged table {difference} (number bigint generated always as identity "
+            f"primary key, {names}, finding text not null, row_at timestamptz)",
             self._query(
                 "difference",
                 key=_listed(key),
@@ -143,6 +143,7 @@ class Comparison:
                 values=", ".join(self.values[name] for name in columns),
                 places=", ".join(str(place) for place in range(1, len(key) + 1)),
             ),
+            f"analyze {difference}",
         ]
 
     def explained_statement(self) -> str:
