@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
+from schemas.columns import PARENT_SOURCE
+from schemas.columns import PARENT_SOURCE
 from schemas.endpoints import Child, ListEndpoint, Ways, load_ways
 from schemas.shapes import load_shapes
 
@@ -72,7 +74,8 @@ def _names(ways: Ways, listed: ListEndpoint) -> list[str]:
     before, _, after = listed.path.partition(f"{{{listed.parent_field}}}")
     named = re.compile(re.escape(before) + r"\{(\w+)\}" + re.escape(after) + "/")
     called = [found[1] for template in ways.retrieve if (found := named.match(template))]
-    return [*called, *own]
+    # The producer's own word for a parent that a body does not name.
+    return [*(name for name in called if name != PARENT_SOURCE), *own]
 
 
 def _asked(child: Child) -> list[str]:
