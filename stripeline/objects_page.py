@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from schemas.columns import PARENT_ID, PARENT_SOURCE
 from schemas.endpoints import ListEndpoint, Ways
 from schemas.objects import Catalogue, ObjectType
 from schemas.topics import Names
@@ -186,7 +187,7 @@ def _children_texts(ways: Ways) -> Iterator[str]:
 
 
 def _without_query(path: str) -> str:
-    return path.partition("?")[0]
+    return path.partition("?")[0].replace(PARENT_SOURCE, PARENT_ID)
 
 
 def _cannot_be_had(ways: Mapping[str, Ways], not_stored: Mapping[str, str]) -> Iterator[str]:
