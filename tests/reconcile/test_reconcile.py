@@ -223,3 +223,23 @@ def test_what_no_event_tells_is_brought_up_to_date_and_is_no_drift(
     assert "repaired=1 " in said.lines["person"], said.everything
     assert said.code is ExitCode.OK
     shared.await_row(query, first_name=name)
+
+
+def test_a_products_feature_is_of_its_product_until_it_is_gone(shared: Merchant) -> None:
+    # Neither a list nor a retrieve says in the body whose it is.
+    (product,) = shared.simulator.make("product", events=False)
+    (feature,) = shared.simulator.make(
+        "product_feature", fields={"product": product}, events=False
+    )
+    query = f"""
+        select parent_id, _deleted_at is not null as gone
+        from stripe.product_feature where id = '{feature}'
+    """
+    shared.reconcile("product_feature")
+    shared.await_row(query, parent_id=product, gone=False)
+    said = shared.reconcile("product_feature")
+    assert (said.code, "unchanged=1 " in said.lines["product_feature"]) == (ExitCode.OK, True)
+    shared.simulator.remove("product_feature", feature, events=False)
+    said = shared.reconcile("product_feature")
+    assert "deleted=1 " in said.lines["product_feature"], said.everything
+    shared.await_row(query, parent_id=product, gone=True)
