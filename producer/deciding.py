@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from producer.families import Family
+from producer.observation import Observation
 from producer.order import (
     EVENT_IDS_MAX,
     Decision,
@@ -21,6 +22,7 @@ from producer.order import (
     decide_by_arrival,
     dropped_at_sight,
     next_event_at,
+    snapshot_event_at,
 )
 from producer.preparing import Candidate
 from producer.record import Change, hash_of
@@ -35,6 +37,8 @@ class Outcome(msgspec.Struct, kw_only=True):
 
     Attributes:
         changes: to publish, of each object in order.
+        unchanged: snapshots with lists that say of their object what was published; what their
+            lists say may be new, since a record does not hold all of them.
         entries: of every object that changed or of which something was learnt, by name.
         learnt: those of `entries` that are not a change's, with their partition.
         to_fetch: candidates that only Stripe can put in order.
@@ -43,6 +47,7 @@ class Outcome(msgspec.Struct, kw_only=True):
     """
 
     changes: list[Change] = []
+    unchanged: list[Change] = []
     entries: dict[str, Entry] = {}
     learnt: dict[str, tuple[int, Entry]] = {}
     dropped: Counter[DropReason] = msgspec.field(default_factory=Counter)
@@ -205,6 +210,8 @@ class Decider:
             if decision.learnt:
                 assert entry is not None
                 return self._learn(candidate, entry, outcome)
+            if decision.reason is DropReason.UNCHANGED and candidate.lists:
+                outcome.unchanged.append(_unchanged(candidate))
             return entry
         half, body_hash = candidate.half, candidate.body_hash
         if candidate.stub and entry is not None:
@@ -215,19 +222,10 @@ class Decider:
             operation=decision.operation,
             body_hash=body_hash,
             event_ids=decision.event_ids,
-            inbox=f"{observation.partition}:{observation.offset}",
+            inbox=_place(observation),
             record_offset=-1,
         )
-        outcome.changes.append(
-            Change(
-                observation=observation,
-                name=candidate.name,
-                table=candidate.table,
-                half=half,
-                entry=entry,
-                lists=candidate.lists,
-            )
-        )
+        outcome.changes.append(_change(candidate, half, entry))
         outcome.entries[candidate.name] = entry
         outcome.learnt.pop(candidate.name, None)
         if observation.kind is Kind.EVENT:
@@ -326,6 +324,35 @@ def _distinct(together: Sequence[Candidate], outcome: Outcome) -> list[Candidate
         else:
             found[event_id] = candidate
     return list(found.values())
+
+
+def _change(candidate: Candidate, half: bytes, entry: Entry) -> Change:
+    return Change(
+        observation=candidate.observation,
+        name=candidate.name,
+        table=candidate.table,
+        half=half,
+        entry=entry,
+        lists=candidate.lists,
+    )
+
+
+def _unchanged(candidate: Candidate) -> Change:
+    """What a snapshot would have been as a change, had it been one."""
+    observation = candidate.observation
+    entry = Entry(
+        event_at=snapshot_event_at(observation.second),
+        operation=observation.operation,
+        body_hash=candidate.body_hash,
+        event_ids=(),
+        inbox=_place(observation),
+        record_offset=-1,
+    )
+    return _change(candidate, candidate.half, entry)
+
+
+def _place(observation: Observation) -> str:
+    return f"{observation.partition}:{observation.offset}"
 
 
 def _only_updates(candidate: Candidate) -> bool:

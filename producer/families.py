@@ -81,17 +81,23 @@ class Families:
         self._may_fetch = may_fetch
         self._said: dict[str, bytes] = {}
 
-    def decide(self, changes: Sequence[Change], known: Known) -> Family:
+    def decide(
+        self, changes: Sequence[Change], unchanged: Sequence[Change], known: Known
+    ) -> Family:
         """What follows from changes that will be published.
 
         Args:
             changes: of each object in order.
+            unchanged: of which only the lists may say anything new.
             known: what every batch before has published.
         """
         family = Family()
         parents = [
             change for change in changes if self._children.fields(change.observation.object_name)
         ]
+        looks = [change for change in unchanged if self._shows_apart(change)]
+        if looks:
+            parents = sorted([*parents, *looks], key=_event_at)
         if not parents:
             return family
         owned = Owned(self._owners(parents), known)
@@ -125,6 +131,12 @@ class Families:
                 owned.lose(change, types)
         self._sight(change, family)
         self._want(change, owned, family)
+
+    def _shows_apart(self, change: Change) -> bool:
+        """Whether it shows a list that is no part of the object's own record."""
+        fields = self._children.fields(change.observation.object_name)
+        apart = {field.field for field in fields if field.expanded_only}
+        return any(one.field in apart for one in change.lists)
 
     def _shows_all(self, change: Change) -> bool:
         """Whether the change shows every owned child that there is."""
@@ -170,6 +182,10 @@ class Families:
             field.owned and field.expanded_only and field.field not in shown for field in fields
         )
         return "children_unknown" if hidden and not owned.has_any(change.name) else ""
+
+
+def _event_at(change: Change) -> int:
+    return change.entry.event_at
 
 
 def stub_of(observation: Observation) -> bytes | None:

@@ -237,7 +237,9 @@ class Relay:
             self._decider.by_arrival(by_arrival, more | entries, outcome)
         self._decider.settled(answers.settled, entries, outcome)
         # The memory holds every batch before by now: nothing needs to be laid over it here.
-        outcome.family = self._families.decide(outcome.changes, self._partitions)
+        outcome.family = self._families.decide(
+            outcome.changes, outcome.unchanged, self._partitions
+        )
         return outcome
 
     def _entries_of(self, candidates: list[Candidate]) -> dict[str, Entry]:

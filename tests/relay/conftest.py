@@ -9,12 +9,20 @@ import pytest
 from tests.infrastructure import Infrastructure
 from tests.isolation import fresh_namespace
 from tests.relay.installation import Installation, Relayed
+from tests.relay.stripe_server import StripeServer
 
 
 @pytest.fixture
 def installation(stack: Infrastructure, namespace: str, tmp_path: Path) -> Installation:
     """A fresh namespace with an inbox of two partitions and a topic for subscriptions."""
     return Installation(infrastructure=stack, namespace=namespace, folder=tmp_path)
+
+
+@pytest.fixture
+def stripe_server() -> Iterator[StripeServer]:
+    """A Stripe that says what the test tells it to."""
+    with StripeServer() as server:
+        yield server
 
 
 @pytest.fixture(scope="module")

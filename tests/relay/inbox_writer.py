@@ -65,6 +65,7 @@ def snapshot(
     evidence: Evidence | None = Evidence.LIST,
     kind: Kind = Kind.SNAPSHOT,
     object_name: str = "subscription",
+    account: str = "",
     **fields: Any,
 ) -> Sent:
     """An object as it was read in second `FIRST_SECOND + second`."""
@@ -73,9 +74,10 @@ def snapshot(
         body |= {"deleted": True}
         evidence = None
     return Sent(
-        key=object_id,
+        key=f"{account}/{object_id}" if account else object_id,
         value=json.dumps(body).encode(),
         envelope=Envelope(
+            account_id=account,
             kind=kind,
             source=Source.BACKFILL,
             received_at=1_000_000,

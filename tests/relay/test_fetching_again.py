@@ -1,12 +1,11 @@
 """Ties that only Stripe can settle: rule 3, over real HTTP through the `stripe` package."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 
 import pytest
 
-from tests.end_to_end.services import Service, eventually, running
+from tests.end_to_end.services import eventually, running
 from tests.relay.inbox_writer import FIRST_SECOND, event
 from tests.relay.installation import SETTLE_SECONDS_MAX, Installation, await_metric
 from tests.relay.stripe_server import StripeServer
@@ -19,21 +18,6 @@ SECOND = event("evt_2", "sub_1", second=1, status="b", previous={"status": "a"})
 """Neither body tells which of the two is later: each may follow the other."""
 
 
-@pytest.fixture
-def stripe_server() -> Iterator[StripeServer]:
-    with StripeServer() as server:
-        yield server
-
-
-def with_key(installation: Installation, server: StripeServer, instance: str = "a") -> Service:
-    return installation.relay(
-        instance,
-        STRIPE_API_KEY="sk_test_1",
-        STRIPE_API_BASE=server.url,
-        RELAY_REFETCHES_PER_SECOND_MAX="50",
-    )
-
-
 def seconds(count: int) -> datetime:
     return datetime.fromtimestamp(FIRST_SECOND, tz=UTC) + timedelta(seconds=count)
 
@@ -42,7 +26,7 @@ def test_a_tie_is_fetched_and_the_fetched_state_is_the_later_one(
     installation: Installation, stripe_server: StripeServer
 ) -> None:
     stripe_server.shows(9, id="sub_1", object="subscription", status="fetched")
-    with running(relay := with_key(installation, stripe_server)):
+    with running(relay := installation.relay(**stripe_server.settings)):
         installation.inbox.send(FIRST, SECOND)
         installation.await_relayed()
         await_metric(relay, REFETCHED, 1)
@@ -60,7 +44,7 @@ def test_a_tie_waits_until_stripes_clock_has_left_its_second(
     installation: Installation, stripe_server: StripeServer
 ) -> None:
     stripe_server.shows(2, id="sub_1", object="subscription", status="too_early")
-    with running(with_key(installation, stripe_server)):
+    with running(installation.relay(**stripe_server.settings)):
         installation.inbox.send(FIRST, SECOND)
         eventually(
             lambda: len(stripe_server.paths) >= 2,
@@ -76,7 +60,7 @@ def test_while_stripe_is_away_others_go_on_and_a_killed_relay_loses_no_tie(
     installation: Installation, stripe_server: StripeServer
 ) -> None:
     stripe_server.fails(HTTPStatus.SERVICE_UNAVAILABLE)
-    relay = with_key(installation, stripe_server)
+    relay = installation.relay(**stripe_server.settings)
     with running(relay):
         installation.inbox.send(FIRST, SECOND)
         installation.inbox.send(*(event(f"evt_{n}", f"sub_{n}", second=1) for n in range(3, 20)))
@@ -98,7 +82,7 @@ def test_what_stripe_says_is_gone_is_deleted_with_its_last_known_body(
     installation: Installation, stripe_server: StripeServer
 ) -> None:
     stripe_server.fails(HTTPStatus.NOT_FOUND, second=9, code="resource_missing")
-    with running(with_key(installation, stripe_server)):
+    with running(installation.relay(**stripe_server.settings)):
         installation.inbox.send(FIRST, SECOND)
         installation.await_relayed()
     last = installation.last()["sub_1"]
@@ -109,7 +93,7 @@ def test_where_stripe_refuses_the_order_is_that_of_arrival_and_counted(
     installation: Installation, stripe_server: StripeServer
 ) -> None:
     stripe_server.fails(HTTPStatus.FORBIDDEN)
-    with running(relay := with_key(installation, stripe_server)):
+    with running(relay := installation.relay(**stripe_server.settings)):
         installation.inbox.send(FIRST, SECOND)
         installation.await_relayed()
         await_metric(relay, REFETCHED, 2)
@@ -132,7 +116,7 @@ def test_a_tie_that_comes_again_after_it_was_settled_is_a_duplicate(
     installation: Installation, stripe_server: StripeServer
 ) -> None:
     stripe_server.shows(9, id="sub_1", object="subscription", status="a")
-    with running(relay := with_key(installation, stripe_server)):
+    with running(relay := installation.relay(**stripe_server.settings)):
         installation.inbox.send(FIRST, SECOND)
         installation.await_relayed()
         installation.inbox.send(SECOND)
