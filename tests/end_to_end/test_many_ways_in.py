@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from stripe import Account, RequestOptions, StripeClient
 
-from simulator.endpoints import Endpoint, Payload
+from simulator.endpoints import Endpoint, Envelope, Payload
 from simulator.events import API_VERSION
 from simulator.server import Simulator
 from simulator.simulation import Options
@@ -22,10 +22,28 @@ from tests.simulator.shop import Shop
 
 pytestmark = pytest.mark.stack
 
-OBJECTS = (
-    "charge,coupon,customer,discount,invoice,invoiceitem,line_item,payment_intent,price,product,"
-    "promotion_code,subscription,subscription_item"
-)
+OBJECTS = "account,bank_account,coupon,customer,person,subscription,subscription_item"
+BUS_KEY = "the-key-of-both-event-buses"
+ONE_WAY: dict[str, dict[str, Any]] = {
+    "thin": {"path": "/thin", "payload": Payload.THIN},
+    "thin, nothing told": {"path": "/thin", "payload": Payload.THIN, "thin_details": False},
+    "EventBridge": {
+        "path": "/eventbridge",
+        "secret": BUS_KEY,
+        "envelope": Envelope.AMAZON_EVENTBRIDGE,
+    },
+    "Event Grid": {
+        "path": "/event-grid",
+        "secret": BUS_KEY,
+        "envelope": Envelope.AZURE_EVENT_GRID,
+    },
+    "thin by EventBridge": {
+        "path": "/eventbridge",
+        "secret": BUS_KEY,
+        "payload": Payload.THIN,
+        "envelope": Envelope.AMAZON_EVENTBRIDGE,
+    },
+}
 VERSIONS = (API_VERSION, "2025-02-24.acacia", "2020-08-27")
 COLUMNS = """
     status, billing, quantity, plan_id is not null as price, _api_version as version,
@@ -42,12 +60,13 @@ class World:
     client: StripeClient
     installation: Installation
 
-    def send_to(self, name: str, *, path: str = "", **fields: Any) -> None:
+    def send_to(
+        self, name: str, *, path: str = "", secret: str = WEBHOOK_SECRET, **fields: Any
+    ) -> None:
         """Send events to the installation's webhook as one more endpoint of Stripe's."""
         port = self.installation.webhook.said("port")
         url = f"http://127.0.0.1:{port}/webhooks/stripe{path}"
-        endpoint = Endpoint(name=name, url=url, secrets=(WEBHOOK_SECRET,), **fields)
-        self.simulator.put_endpoint(endpoint)
+        self.simulator.put_endpoint(Endpoint(name=name, url=url, secrets=(secret,), **fields))
 
     def send_nothing_to(self, *names: str) -> None:
         """Send no more to these endpoints."""
@@ -85,6 +104,8 @@ def world(stack: Infrastructure, tmp_path_factory: pytest.TempPathFactory) -> It
             STRIPE_API_KEY=API_KEY,
             STRIPE_API_BASE=simulator.url,
             POLL_INTERVAL_SECONDS="0.2",
+            WEBHOOK_EVENTBRIDGE_KEY=BUS_KEY,
+            WEBHOOK_EVENT_GRID_KEY=BUS_KEY,
         )
         with installation.running():
             yield World(
@@ -198,3 +219,66 @@ def test_an_event_has_the_same_columns_whichever_version_of_it_comes_first(
     kinds = [record.value["_event_type"] for record in records]
     assert kinds == ["customer.subscription.created", "customer.subscription.updated"]
     assert_strictly_increasing(records)
+
+
+@pytest.mark.parametrize("way", ONE_WAY)
+def test_a_change_that_comes_by_one_way_only_reaches_its_row(world: World, way: str) -> None:
+    world.send_to("only", **ONE_WAY[way])
+    made = world.client.v1.customers.create({"name": "before"})
+    query = f"select name from stripe.customer where id = '{made.id}'"
+    world.await_rows(query, [{"name": "before"}])
+
+    world.simulator.advance(seconds=2)
+    world.client.v1.customers.update(made.id, {"name": "after"})
+    world.await_rows(query, [{"name": "after"}])
+
+    world.client.v1.customers.delete(made.id)
+    world.await_rows(
+        f"select name from stripe.customer where id = '{made.id}' and _deleted_at is not null",
+        [{"name": "after"}],
+    )
+    world.send_nothing_to("only")
+
+
+def test_a_thin_event_of_an_account_is_followed_there(
+    world: World, accounts: tuple[Account, Account]
+) -> None:
+    first, _second = accounts
+    customers = world.client.v1.customers
+    world.send_nothing_to("connect")
+    made = customers.create({"name": "silent"}, of(first))
+    world.send_to("thin", path="/thin", payload=Payload.THIN, from_self=False, from_accounts=True)
+    customers.update(made.id, {"name": "heard"}, of(first))
+    query = f"select _account_id, name from stripe_connect.customer where id = '{made.id}'"
+    world.await_rows(query, [{"_account_id": first.id, "name": "heard"}])
+    world.send_nothing_to("thin")
+
+
+def test_a_thin_event_without_a_snapshot_brings_the_object(world: World) -> None:
+    made = Shop(world.client).subscription(trial_period_days=7)
+    world.send_to("thin", path="/thin", payload=Payload.THIN)
+    world.simulator.say_thin("customer.subscription.item_added", "subscription", made.id)
+
+    query = f"select status, _operation from stripe.subscription where id = '{made.id}'"
+    world.await_rows(query, [{"status": "trialing", "_operation": "snapshot"}])
+    world.send_nothing_to("thin")
+
+
+def test_what_is_under_an_account_is_in_the_connected_tables(
+    world: World, accounts: tuple[Account, Account]
+) -> None:
+    first, _second = accounts
+    under = world.client.v1.accounts
+    under.update(first.id, {"email": "new@example.com"})
+    person = under.persons.create(first.id, {"first_name": "Jenny"})
+    bank = under.external_accounts.create(first.id, {"external_account": "btok_us"})
+
+    found = [{"account": first.id, "id": found} for found in (first.id, bank.id, person.id)]
+    world.await_rows(
+        """
+        select _account_id as account, id from stripe_connect.account where email like 'new@%'
+        union all select _account_id, id from stripe_connect.bank_account
+        union all select _account_id, id from stripe_connect.person
+        """,
+        found,
+    )
