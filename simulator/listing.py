@@ -141,7 +141,10 @@ def _candidates(
         return _around(collection, members, place=place, backwards=backwards)
     if backwards:
         return collection.ids_oldest_first(above=-1 if place is None else place)
-    return collection.ids_newest_first(below=_start(collection, place, asked.get("created")))
+    created = asked.get("created")
+    return collection.ids_newest_first(
+        below=_start(collection, place, created), down_to=_end(collection, created)
+    )
 
 
 def _around(
@@ -171,6 +174,20 @@ def _start(collection: Collection, place: int | None, created: Any) -> int | Non
         return place
     start = collection.first_place_after(newest)
     return start if place is None else min(start, place)
+
+
+def _end(collection: Collection, created: Any) -> int:
+    """Skip what is older than the asked range."""
+    if created is None:
+        return 0
+    if isinstance(created, int):
+        return collection.first_place_after(created - 1)
+    oldest = [
+        created[bound] + (bound == "gt")
+        for bound in ("gt", "gte")
+        if created.get(bound) is not None
+    ]
+    return collection.first_place_after(max(oldest) - 1) if oldest else 0
 
 
 def _cursor(given: Body) -> tuple[str, str] | None:

@@ -185,9 +185,9 @@ class Collection:
         """The listed objects newer than place `above`, oldest first."""
         return self._found(self.ids_oldest_first(above=above))
 
-    def ids_newest_first(self, *, below: int | None = None) -> Iterator[str]:
+    def ids_newest_first(self, *, below: int | None = None, down_to: int = 0) -> Iterator[str]:
         """The ids of the listed objects older than place `below`, newest first."""
-        for place in range(len(self._order) if below is None else below, 0, -1):
+        for place in range(len(self._order) if below is None else below, down_to, -1):
             identifier = self._order[place - 1]
             if identifier is not None and identifier not in self.unlisted:
                 yield identifier
