@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from simulator.channel import ATTEMPTS_MAX
+from simulator.endpoints import Endpoint, Envelope, Payload
 from simulator.events import API_VERSION
 from simulator.faults import FaultPlan, ResponseFault, ResponseFaultKind, WebhookFaults
 from simulator.resources.catalogue import ENDPOINTS
@@ -38,6 +39,12 @@ def test_every_control_method_is_named() -> None:
     of_a_thread = {"start", "stop", "running"}
 
     assert {name for name in methods - of_a_thread if f"{name}(" not in PAGE} == set()
+
+
+def test_every_field_of_an_endpoint_and_every_envelope_is_named() -> None:
+    words = {*Endpoint.__dataclass_fields__, *Envelope, *Payload}
+
+    assert {word for word in words if f"`{word}`" not in PAGE} == set()
 
 
 def test_the_plan_on_the_page_is_a_plan() -> None:
