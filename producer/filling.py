@@ -64,38 +64,26 @@ class Filling:
 
     def fill(
         self,
-        column_name: str,
-        found: list[Any],
+        columns: Mapping[str, list[Any]],
         turned: Sequence[Cells],
         nested: Mapping[Key, Cells],
     ) -> None:
-        """Overwrite what a newer place tells, and fill gaps with what older places tell.
+        """Overwrite what newer places tell, and fill gaps with what older places tell.
 
         Args:
-            column_name: of one of the type's columns.
-            found: its cells, which are changed.
+            columns: the cells of each of the type's columns, which are changed.
             turned: field by field, the cells of the bodies.
             nested: what was taken of nested fields; nothing for a field that no body has.
         """
-        fill = self._fills.get(column_name)
-        if fill is None:
-            return
-        for draw in reversed(fill.newer):
-            cells = self._cells(draw, turned, nested)
-            if cells and found.count(None) == len(found):
-                found[:] = cells
-            else:
-                for at, cell in enumerate(cells):
-                    if cell is not None:
-                        found[at] = cell
-        if None not in found:
-            return
-        for draw in fill.older:
-            for at, cell in enumerate(self._cells(draw, turned, nested)):
-                if cell is not None and found[at] is None:
-                    found[at] = cell
-        if fill.parts:
-            self._assemble(fill.parts, found, turned, nested)
+        for name, fill in self._fills.items():
+            found = columns[name]
+            for draw in reversed(fill.newer):
+                _overwrite(found, self._cells(draw, turned, nested))
+            if fill.older and None in found:
+                for draw in fill.older:
+                    _fill_gaps(found, self._cells(draw, turned, nested))
+            if fill.parts and None in found:
+                self._assemble(fill.parts, found, turned, nested)
 
     def _cells(self, draw: _Draw, turned: Sequence[Cells], nested: Mapping[Key, Cells]) -> Cells:
         """One cell for each body; nothing where no body has anything at the place."""
@@ -134,6 +122,21 @@ class Filling:
             return True
         field, value = part.when
         return bool(turned[self._positions[field]][at] == value)
+
+
+def _overwrite(found: list[Any], cells: Cells) -> None:
+    if cells and found.count(None) == len(found):
+        found[:] = cells
+        return
+    for at, cell in enumerate(cells):
+        if cell is not None:
+            found[at] = cell
+
+
+def _fill_gaps(found: list[Any], cells: Cells) -> None:
+    for at, cell in enumerate(cells):
+        if cell is not None and found[at] is None:
+            found[at] = cell
 
 
 def _put(part: Part, made: dict[str, Any], value: Any) -> None:

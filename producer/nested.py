@@ -73,12 +73,15 @@ class NestedField:
         if not any(raws):
             return [None] * len(raws), {}
         known, row = self._known, self._row
+        short = {raw for raw in raws if len(raw) <= REPEATING_BYTES_MAX}
+        new = {raw: row(raw) for raw in short - known.keys()}
         rows = [
-            (known.get(raw) if len(raw) <= REPEATING_BYTES_MAX else None) or row(raw)
+            (new.get(raw) or known[raw]) if len(raw) <= REPEATING_BYTES_MAX else row(raw)
             for raw in raws
         ]
+        if len(new) <= max(len(raws) * REPEATING_SHARE, 1):
+            self._remember(new)
         texts, *cells = map(list, zip(*rows, strict=True))
-        self._remember(raws, rows)
         return texts, dict(zip(self._keys, cells, strict=True))
 
     def _row(self, raw: bytes) -> Row:
@@ -87,24 +90,19 @@ class NestedField:
         if value is None:
             return self._nothing
         row = [text_of(value), *[take(value) for take in self._itself]]
+        body = {self._source: value}
         for holder_in, together in self._within:
-            holder = holder_in({self._source: value}) or _EMPTY
+            holder = holder_in(body) or _EMPTY
             for name, take in together:
                 inner = holder.get(name)
                 row.append(None if inner is None else take(inner))
         return tuple(row)
 
-    def _remember(self, raws: Sequence[bytes], rows: Sequence[Row]) -> None:
+    def _remember(self, new: Mapping[bytes, Row]) -> None:
         """Keep short values that repeat from object to object: null, an empty list, all unset."""
-        new = {
-            raw: row
-            for raw, row in zip(raws, rows, strict=True)
-            if len(raw) <= REPEATING_BYTES_MAX and raw not in self._known
-        }
-        if len(new) <= max(len(raws) * REPEATING_SHARE, 1):
-            if len(self._known) >= REPEATING_VALUES_MAX:
-                self._known = {}
-            self._known |= new
+        if len(self._known) >= REPEATING_VALUES_MAX:
+            self._known = {}
+        self._known |= new
 
 
 def _is_itself(one: Wanted) -> bool:

@@ -61,6 +61,9 @@ class Normaliser:
     def __init__(self, object_type: ObjectType) -> None:
         self.object_type = object_type
         self._columns = object_type.columns
+        self._timestamps = [
+            column.name for column in object_type.columns if column.kind is ColumnKind.TIMESTAMP
+        ]
         self._canonical = {column.name: CanonicalJson() for column in object_type.columns}
         self._canonical[EXTRA] = CanonicalJson()
         self._kinds = _field_kinds(object_type.columns)
@@ -127,13 +130,17 @@ class Normaliser:
             raws = list(map(bytes, turned[self._positions[source]]))
             texts[source], cells = field.read(raws)
             nested |= cells
-        found = {}
-        for column in self._columns:
-            values = self._values(column, turned[self._positions[column.source]], texts, nested)
-            self._filling.fill(column.name, values, turned, nested)
-            if column.kind is ColumnKind.TIMESTAMP:
-                values = [None if cell is None else cell * MICROS_PER_SECOND for cell in values]
-            found[column.name] = values
+        found = {
+            column.name: self._values(
+                column, turned[self._positions[column.source]], texts, nested
+            )
+            for column in self._columns
+        }
+        self._filling.fill(found, turned, nested)
+        for name in self._timestamps:
+            found[name] = [
+                None if cell is None else cell * MICROS_PER_SECOND for cell in found[name]
+            ]
         found[EXTRA] = self._canonical[EXTRA].texts(turned[-1])
         return found
 
