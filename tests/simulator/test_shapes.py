@@ -1,5 +1,6 @@
 """The simulated objects against Stripe's own example objects and against the schemas."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,8 @@ FREE_KEYS = {"metadata"}
 
 
 @pytest.fixture
-def bodies(http: httpx.Client) -> dict[str, dict[str, Any]]:
-    """One object of every type that the simulator has, as it is on the wire."""
+def post(http: httpx.Client) -> Callable[..., dict[str, Any]]:
+    """Makes something by its path and form; its body."""
 
     def post(path: str, **form: str) -> dict[str, Any]:
         answer = http.post(f"/v1/{path}", data=form)
@@ -38,6 +39,38 @@ def bodies(http: httpx.Client) -> dict[str, dict[str, Any]]:
         made: dict[str, Any] = answer.json()
         return made
 
+    return post
+
+
+@pytest.fixture
+def of_accounts(http: httpx.Client, post: Callable[..., dict[str, Any]]) -> list[dict[str, Any]]:
+    """A connected account and one of each type that is found under it."""
+    account = post(
+        "accounts",
+        **{
+            "capabilities[card_payments][requested]": "true",
+            "capabilities[transfers][requested]": "true",
+            "external_account": "btok_us",
+            "type": "custom",
+        },
+    )
+    path = f"accounts/{account['id']}"
+    return [
+        account,
+        account["external_accounts"]["data"][0],
+        http.get(f"/v1/{path}/capabilities/transfers").json(),
+        post(f"{path}/external_accounts", external_account="tok_visa_debit"),
+        post(f"{path}/persons", first_name="Jenny"),
+    ]
+
+
+@pytest.fixture
+def bodies(
+    http: httpx.Client,
+    post: Callable[..., dict[str, Any]],
+    of_accounts: list[dict[str, Any]],
+) -> dict[str, dict[str, Any]]:
+    """One object of every type that the simulator has, as it is on the wire."""
     coupon = post("coupons", percent_off="25.5", duration="forever")
     code = post(
         "promotion_codes", **{"promotion[type]": "coupon", "promotion[coupon]": coupon["id"]}
@@ -72,22 +105,9 @@ def bodies(http: httpx.Client) -> dict[str, dict[str, Any]]:
     )
     invoice = subscription["latest_invoice"]
     charge = post("charges", amount="500", currency="usd", source="tok_visa")
-    account = post(
-        "accounts",
-        **{
-            "capabilities[card_payments][requested]": "true",
-            "capabilities[transfers][requested]": "true",
-            "external_account": "btok_us",
-            "type": "custom",
-        },
-    )
     endpoint = {"url": "http://127.0.0.1:9/hook", "enabled_events[0]": "topup.failed"}
     found = [
-        account,
-        account["external_accounts"]["data"][0],
-        http.get(f"/v1/accounts/{account['id']}/capabilities/transfers").json(),
-        post(f"accounts/{account['id']}/external_accounts", external_account="tok_visa_debit"),
-        post(f"accounts/{account['id']}/persons", first_name="Jenny"),
+        *of_accounts,
         post("webhook_endpoints", **endpoint),
         coupon,
         code,
