@@ -1,7 +1,9 @@
 """A simulated Stripe whose webhooks reach nobody, and what brings its events in all the same."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from stripe import StripeClient
@@ -19,60 +21,59 @@ INTERVAL_SECONDS = "0.2"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Polled:
-    """A simulator, and an installation whose relay, sink and poller run.
+    """A simulator, and an installation whose relay and sink run.
 
     Attributes:
         accounts: ids of connected accounts.
-        asking: settings with which a service asks this simulator.
+        poller: of all accounts.
     """
 
     simulator: Simulator
     client: StripeClient
     accounts: tuple[str, ...]
-    asking: dict[str, str]
     installation: Installation
-    relay: Service
     poller: Service
 
 
-def polled_installation(installation: Installation, simulator: Simulator) -> Polled:
-    """The services that ask this simulator; none is started."""
-    client = client_of(simulator)
-    asking = {
-        "STRIPE_API_KEY": API_KEY,
-        "STRIPE_API_BASE": simulator.url,
-        "STRIPE_REQUESTS_PER_SECOND_MAX": "1000",
-    }
-    return Polled(
-        simulator=simulator,
-        client=client,
-        asking=asking,
-        accounts=tuple(client.v1.accounts.create().id for _account in range(2)),
-        installation=installation,
-        relay=installation.service("producer", "relay", name="relay", **asking),
-        poller=installation.service(
-            "producer",
-            "poll",
-            "--connected",
-            name="poll",
+@contextmanager
+def polled_installation(
+    stack: Infrastructure, *, folder: Path, options: Options
+) -> Iterator[Polled]:
+    """Relay and sink run, and the poller is not started yet."""
+    with (
+        fresh_namespace(stack) as namespace,
+        fresh_database(stack) as database_url,
+        Simulator(options) as simulator,
+    ):
+        installation = Installation(
+            stack,
+            namespace=namespace,
+            database_url=database_url,
+            folder=folder,
+            STRIPE_API_KEY=API_KEY,
+            STRIPE_API_BASE=simulator.url,
+            STRIPE_REQUESTS_PER_SECOND_MAX="1000",
             POLL_INTERVAL_SECONDS=INTERVAL_SECONDS,
-            **asking,
-        ),
-    )
+        )
+        client = client_of(simulator)
+        poller = installation.service("producer", "poll", "--connected", name="poll")
+        try:
+            with running(installation.relay, installation.sink):
+                yield Polled(
+                    simulator=simulator,
+                    client=client,
+                    accounts=tuple(client.v1.accounts.create().id for _account in range(2)),
+                    installation=installation,
+                    poller=poller,
+                )
+        finally:
+            poller.close()
 
 
 @pytest.fixture(scope="module")
 def polled(stack: Infrastructure, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Polled]:
-    """One installation for all tests of a module, each with objects of its own."""
+    """One installation for all tests of a module, each with objects of its own; it polls."""
     folder = tmp_path_factory.mktemp("polled")
-    with (
-        fresh_namespace(stack) as namespace,
-        fresh_database(stack) as database_url,
-        Simulator(Options()) as simulator,
-    ):
-        installation = Installation(
-            stack, namespace=namespace, database_url=database_url, folder=folder
-        )
-        made = polled_installation(installation, simulator)
-        with running(made.relay, installation.sink, made.poller):
-            yield made
+    with polled_installation(stack, folder=folder, options=Options()) as made:
+        made.poller.start()
+        yield made

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from simulator.faults import FaultPlan, ResponseFault, ResponseFaultKind
-from simulator.server import Simulator
 from simulator.simulation import Options
-from tests.end_to_end.installation import ARRIVE_SECONDS_MAX, Installation
-from tests.end_to_end.services import eventually, running
+from tests.end_to_end.installation import ARRIVE_SECONDS_MAX
+from tests.end_to_end.services import eventually
 from tests.end_to_end.topic_reader import assert_strictly_increasing
 from tests.infrastructure import Infrastructure
 from tests.poller.conftest import Polled, polled_installation
@@ -23,19 +22,11 @@ GONE = "gone"
 
 
 @pytest.fixture
-def polled(
-    stack: Infrastructure, namespace: str, database_url: str, tmp_path: Path
-) -> Iterator[Polled]:
-    """An installation of `DAYS_BACK` ago; relay and sink run, and nothing has polled yet."""
+def polled(stack: Infrastructure, tmp_path: Path) -> Iterator[Polled]:
+    """An installation of `DAYS_BACK` ago; nothing has polled yet."""
     options = Options(start_seconds=int(time.time()) - DAYS_BACK * DAY_SECONDS)
-    with Simulator(options) as simulator:
-        installation = Installation(
-            stack, namespace=namespace, database_url=database_url, folder=tmp_path
-        )
-        made = polled_installation(installation, simulator)
-        with running(made.relay, installation.sink):
-            yield made
-            made.poller.close()
+    with polled_installation(stack, folder=tmp_path, options=options) as made:
+        yield made
 
 
 def _names(polled: Polled) -> dict[str, str]:
@@ -64,7 +55,7 @@ def test_changes_before_during_and_after_the_backfill_all_arrive(polled: Polled)
     # No list of events shows these any more.
     polled.simulator.advance(seconds=31 * DAY_SECONDS)
     backfill = polled.installation.service(
-        "producer", "backfill", "customer", "product", name="backfill", **polled.asking
+        "producer", "backfill", "customer", "product", name="backfill"
     )
     # It has read every customer, and cannot get through with the products.
     blocked = ResponseFault(kind=ResponseFaultKind.SERVER_ERROR, path="/v1/products")

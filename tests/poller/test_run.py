@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -31,18 +32,12 @@ PARTS = {"webhook", "poll", "reconcile", "relay"}
 class Together:
     """An installation whose producer is one `producer run`."""
 
-    def __init__(self, installation: Installation, simulator: Simulator, *, port: int) -> None:
-        self.simulator = simulator
+    def __init__(self, installation: Installation, simulator: Simulator) -> None:
         self.client = client_of(simulator)
         self.installation = installation
+        port = _free_port()
         self.service = installation.service(
-            "producer",
-            "run",
-            name="run",
-            STRIPE_API_KEY=API_KEY,
-            STRIPE_API_BASE=simulator.url,
-            WEBHOOK_PORT=str(port),
-            POLL_INTERVAL_SECONDS="3600",
+            "producer", "run", name="run", WEBHOOK_PORT=str(port), POLL_INTERVAL_SECONDS="3600"
         )
         simulator.send_webhooks_to(
             f"http://127.0.0.1:{port}/webhooks/stripe", secrets=[WEBHOOK_SECRET]
@@ -50,8 +45,17 @@ class Together:
 
     def processes(self) -> dict[str, int]:
         """Part -> the id of its newest process."""
-        lines = map(json.loads, self.service.log().splitlines())
-        return {line["part"]: line["process"] for line in lines if line["event"] == "part started"}
+        return {
+            line["part"]: line["process"]
+            for line in self.told()
+            if line["event"] == "part started"
+        }
+
+    def told(self) -> list[dict[str, Any]]:
+        """What all of them logged; nothing else may stand between the lines."""
+        log = self.service.log()
+        assert all(line.startswith("{") for line in log.splitlines()), log
+        return [json.loads(line) for line in log.splitlines()]
 
     def await_row_of_a_new_customer(self) -> None:
         """A change goes all the way from Stripe to its row."""
@@ -79,8 +83,10 @@ def together(
             namespace=namespace,
             database_url=database_url,
             folder=tmp_path_factory.mktemp("together"),
+            STRIPE_API_KEY=API_KEY,
+            STRIPE_API_BASE=simulator.url,
         )
-        made = Together(installation, simulator, port=_free_port())
+        made = Together(installation, simulator)
         with running(made.service, installation.sink):
             yield made
 
@@ -151,8 +157,7 @@ def test_it_stops_in_order_what_takes_in_first(together: Together) -> None:
     assert together.service.stop() == ExitCode.OK
 
     assert not any(map(is_alive, processes.values()))
-    lines = map(json.loads, together.service.log().splitlines())
-    stopped = [line["part"] for line in lines if line["event"] == "part stopped"]
+    stopped = [line["part"] for line in together.told() if line["event"] == "part stopped"]
     assert stopped[-4:] == ["webhook", "poll", "reconcile", "relay"]
 
 

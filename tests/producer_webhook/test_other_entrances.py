@@ -7,7 +7,10 @@ from typing import Any
 import httpx
 import pytest
 
+import simulator.endpoints as simulated
 from schemas.inbox import Envelope, Kind, Source
+from simulator.server import Simulator
+from simulator.simulation import Options
 from tests.end_to_end.services import running
 from tests.infrastructure import Infrastructure
 from tests.isolation import fresh_namespace
@@ -22,6 +25,7 @@ from tests.producer_webhook.requests import (
     signed,
     thin_event,
 )
+from tests.simulator.conftest import client_of
 
 pytestmark = pytest.mark.stack
 
@@ -165,6 +169,33 @@ def test_an_event_comes_out_of_a_buss_envelope_as_it_went_in(
     assert record.value in body
     assert json.loads(record.value) == inside
     assert Envelope.from_headers(record.headers).kind is kind
+
+
+@pytest.mark.parametrize("payload", simulated.Payload)
+@pytest.mark.parametrize(
+    ("path", "envelope"),
+    [
+        (EVENTBRIDGE, simulated.Envelope.AMAZON_EVENTBRIDGE),
+        (EVENT_GRID, simulated.Envelope.AZURE_EVENT_GRID),
+    ],
+)
+def test_what_a_simulated_bus_passes_on_is_stored(
+    entrances: Running, path: str, envelope: simulated.Envelope, payload: simulated.Payload
+) -> None:
+    endpoint = simulated.Endpoint(
+        url=f"http://127.0.0.1:{entrances.service.said('port')}{path}",
+        secrets=(KEYS[path],),
+        envelope=envelope,
+        payload=payload,
+    )
+    with Simulator(Options(endpoints=(endpoint,))) as simulator:
+        made = client_of(simulator).v1.customers.create()
+        assert simulator.settle()
+
+    # Each simulator gives the same id: the newest is meant.
+    record = [stored for stored in entrances.stored() if stored.key == made.id][-1]
+    told = Kind.THIN_EVENT if payload is simulated.Payload.THIN else Kind.EVENT
+    assert Envelope.from_headers(record.headers).kind is told
 
 
 @pytest.mark.parametrize("path", KEYS)
