@@ -85,6 +85,14 @@ class Comparison:
         self.known = KnownObjects()
         self.recognised: set[str] = set()
 
+    def begin_at(self, second: int) -> None:
+        """Pass over what was published before, though not by its place: by its `_event_at`.
+
+        Raises:
+            KafkaUnreachable: Kafka does not tell where that is.
+        """
+        self._topic.begin_at(second)
+
     def read_topic(self) -> None:
         """Take in what was published since the last time, and the last records of what is open.
 

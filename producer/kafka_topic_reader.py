@@ -81,6 +81,23 @@ class TopicReader:
             if end > low[partition]
         }
 
+    def offsets_at(self, topic: str, *, milliseconds: int) -> dict[int, int]:
+        """The first offset of each partition whose record is not older than this, or its end.
+
+        Raises:
+            KafkaUnreachable: no answer in time.
+        """
+        ends = self.ends(topic)
+        places = [TopicPartition(topic, partition) for partition in ends]
+        try:
+            found = self._offsets(places, OffsetSpec.for_timestamp(milliseconds))
+        except (KafkaException, concurrent.futures.TimeoutError) as error:
+            raise KafkaUnreachable(f"Kafka does not search the topic {topic} by time.") from error
+        return {
+            partition: offset if offset >= 0 else ends[partition].high_watermark
+            for partition, offset in found.items()
+        }
+
     def read(
         self, topic: str, *, start: Mapping[int, int], ends: Mapping[int, PartitionEnd]
     ) -> Iterator[tuple[list[tuple[int, StoredRecord]], dict[int, int]]]:
@@ -120,6 +137,8 @@ class TopicReader:
     def _offsets(
         self, places: Sequence[TopicPartition], specification: OffsetSpec
     ) -> dict[int, int]:
+        if not places:
+            return {}
         answers = self._admin.list_offsets(
             dict.fromkeys(places, specification),
             # What an open transaction has written counts: reading waits for its outcome.

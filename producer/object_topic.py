@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from producer.errors import ForeignRecord
 from producer.kafka_changelog import StoredRecord
@@ -10,12 +10,18 @@ from producer.kafka_topic_reader import PartitionEnd
 from producer.order import Entry
 from producer.record import entry_of_headers
 
+MILLISECONDS_PER_SECOND: Final = 1_000
+
 
 class Records(Protocol):
     """What is needed of Kafka; `TopicReader` has it."""
 
     def ends(self, topic: str) -> dict[int, PartitionEnd]:
         """Where each partition of a topic ends now."""
+        ...
+
+    def offsets_at(self, topic: str, *, milliseconds: int) -> dict[int, int]:
+        """The first offset of each partition whose record is not older than this."""
         ...
 
     def read(
@@ -51,6 +57,17 @@ class ObjectTopic:
         self._records = records
         self._topic = topic
         self._next_offsets: dict[int, int] = {}
+
+    def begin_at(self, second: int) -> None:
+        """Begin with the first record of each partition that is not older than this second.
+
+        A record's time is its `_event_at`; those behind it may be older.
+
+        Raises:
+            KafkaUnreachable: Kafka does not tell where that is.
+        """
+        milliseconds = second * MILLISECONDS_PER_SECOND
+        self._next_offsets = self._records.offsets_at(self._topic, milliseconds=milliseconds)
 
     def read_on(self, back_to: Mapping[int, int]) -> Iterator[list[PublishedRecord]]:
         """Every committed record up to now: from where it was left, or from further back.

@@ -7,7 +7,7 @@ what should not have been.
 
 import math
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -47,13 +47,16 @@ Take = Callable[[str, Sequence[Open]], None]
 class Lists(Protocol):
     """Reads every list of object types."""
 
-    def read(self, objects: Sequence[str], account_id: str, take: Take) -> Mapping[str, str]:
+    def read(
+        self, objects: Sequence[str], account_id: str, take: Take, *, since: int | None
+    ) -> Mapping[str, str]:
         """Read all that shows objects of these types, embedded lists whole.
 
         Args:
             objects: what to read; a parent is read once for all of them.
             account_id: the connected account, empty for the merchant's own.
             take: called from the calling thread.
+            since: `created` of the oldest object wanted, where a list can tell; none for all.
 
         Returns:
             Why a type was not read to its end, a constant word, by object name.
@@ -75,6 +78,21 @@ class Inbox(Protocol):
             KafkaUnreachable: it does not.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """What a run looks at.
+
+    Attributes:
+        groups: names of types, those together that are read through one another.
+        accounts: ids; empty for the merchant's own.
+        since: only what was created since then, and no deletes; none for everything.
+    """
+
+    groups: Sequence[Sequence[str]]
+    accounts: Sequence[str]
+    since: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,26 +145,25 @@ class Reconciler:
         self._recognised: set[str] = set()
         self._log = logs.logger("reconcile")
 
-    def run(self, grouped: Iterable[Sequence[str]], accounts: Collection[str]) -> list[Tally]:
-        """Reconcile these types for these accounts ("" is the merchant's own).
-
-        While what differs in one group settles, the next is read.
+    def run(self, scope: Scope) -> list[Tally]:
+        """Reconcile what is wanted; while what differs in one group settles, the next is read.
 
         Raises:
             KafkaUnreachable, RegistryUnreachable: what was published cannot be read, or what
                 differs not be stored; nothing wrong is left, and it may be run again.
+            StripeRefused: Stripe does not know the key.
             ForeignRecord: an object topic holds what no relay wrote.
         """
         waiting: deque[_Group] = deque()
         tallies: list[Tally] = []
         try:
-            for objects in grouped:
+            for objects in scope.groups:
                 if self._stop.requested:
                     break
                 comparisons = {name: self._comparison_of(name) for name in objects}
                 tallies += [comparison.tally for comparison in comparisons.values()]
                 waiting.append(_Group(comparisons=comparisons, judged_at=math.inf))
-                self._look(comparisons, accounts)
+                self._look(comparisons, scope)
                 waiting[-1] = self._listed(comparisons)
                 now = self._clock.monotonic_seconds()
                 while waiting and waiting[0].judged_at <= now and not self._stop.requested:
@@ -172,14 +189,16 @@ class Reconciler:
             judged_at=self._clock.monotonic_seconds() + settle_seconds,
         )
 
-    def _look(self, comparisons: Mapping[str, Comparison], accounts: Collection[str]) -> None:
+    def _look(self, comparisons: Mapping[str, Comparison], scope: Scope) -> None:
         """Read topics and lists, and retrieve what the lists do not decide."""
         for comparison in comparisons.values():
             self._expect(comparison.tally)
+            if scope.since is not None:
+                comparison.begin_at(scope.since)
             comparison.read_topic()
-        for account_id in accounts:
+        for account_id in scope.accounts:
             if not self._stop.requested:
-                self._read_lists(comparisons, account_id)
+                self._read_lists(comparisons, account_id, since=scope.since)
         for name, comparison in comparisons.items():
             if comparison.known.count_open():
                 # The last records of what is open: what its address is made of, what differs.
@@ -193,14 +212,18 @@ class Reconciler:
                 open=comparison.known.count_open(),
             )
 
-    def _read_lists(self, comparisons: Mapping[str, Comparison], account_id: str) -> None:
+    def _read_lists(
+        self, comparisons: Mapping[str, Comparison], account_id: str, *, since: int | None
+    ) -> None:
         def take(object_name: str, shown: Sequence[Open]) -> None:
             comparisons[object_name].take(shown)
 
-        incomplete = self._lists.read(tuple(comparisons), account_id, take)
+        incomplete = self._lists.read(tuple(comparisons), account_id, take, since=since)
         for name, comparison in comparisons.items():
             reason = incomplete.get(name)
-            if reason is None and not self._stop.requested:
+            if reason is None and (self._stop.requested or since is not None):
+                continue
+            if reason is None:
                 left_out = comparison.known.open_unshown(account_id, count_max=UNSHOWN_MAX)
                 comparison.tally.left_out += left_out
             elif reason in NOT_SHOWN and not comparison.known.count_alive(account_id):

@@ -37,6 +37,20 @@ def require_reconcilable(names: Iterable[str], ways: Mapping[str, Ways]) -> None
         raise WrongSetting(f"{name}: Stripe does not show it: {ways[name].unreachable}.")
 
 
+def often(chosen: Iterable[str], ways: Mapping[str, Ways]) -> tuple[str, ...]:
+    """Those of which events do not tell every change, and which are quickly looked through.
+
+    Lists inside other objects are left to the long run: they cost a request per object.
+    """
+    return tuple(
+        name
+        for name in chosen
+        if not ways[name].events_complete
+        and all(not endpoint.parent for endpoint in ways[name].lists)
+        and (ways[name].lists or any("{" not in path for path in ways[name].retrieve))
+    )
+
+
 def groups(chosen: Iterable[str], ways: Mapping[str, Ways]) -> tuple[tuple[str, ...], ...]:
     """The types in groups, so that no list has to be read for two of them."""
     found: list[tuple[set[str], list[str]]] = []

@@ -34,7 +34,8 @@ class StripeLists:
     """Reads lists through a backfill that stores nothing and remembers nothing.
 
     Args:
-        watched: called again and again with what was read so far.
+        tally: what was read so far, for whoever watches.
+        shown: called again and again.
     """
 
     def __init__(
@@ -44,7 +45,8 @@ class StripeLists:
         limiter: RateLimiter,
         items: ItemReader,
         ways: Mapping[str, Ways],
-        watched: Callable[[Tally], None],
+        tally: Tally,
+        shown: Callable[[], None],
         clock: Clock,
         stop: Stop,
     ) -> None:
@@ -52,23 +54,27 @@ class StripeLists:
         self._limiter = limiter
         self._items = items
         self._ways = ways
-        self._watched = watched
+        self._tally = tally
+        self._shown = shown
         self._clock = clock
         self._stop = stop
         owned = (child for one in ways.values() for child in one.children if child.owned)
         self._owned = frozenset(child.object_name for child in owned)
 
-    def read(self, objects: Sequence[str], account_id: str, take: Take) -> Mapping[str, str]:
+    def read(
+        self, objects: Sequence[str], account_id: str, take: Take, *, since: int | None
+    ) -> Mapping[str, str]:
         """Read all that shows objects of these types; see `Lists`.
 
         Raises:
             StripeRefused: Stripe does not know the key.
         """
-        tally = Tally()
+        for found in self._tally.objects.values():
+            found.skipped.clear()
         shown = _Shown(objects=objects, take=take)
         asking: Asking[Asked] = Asking(threads=REQUESTS_AT_ONCE, stop=self._stop)
         backfill = Backfill(
-            scope=Scope(selection="", plan=plan_for(objects, self._ways), since=None, until=None),
+            scope=Scope(selection="", plan=plan_for(objects, self._ways), since=since, until=None),
             api=self._api,
             limiter=self._limiter,
             asking=asking,
@@ -76,10 +82,10 @@ class StripeLists:
             cursors=_NoCursors(),
             items=self._items,
             owned=self._owned,
-            tally=tally,
+            tally=self._tally,
             # What a backfill has stored is not counted by what only looks.
             meters=Meters(),
-            shown=lambda: self._watched(tally),
+            shown=self._shown,
             clock=self._clock,
             stop=self._stop,
         )
@@ -89,13 +95,13 @@ class StripeLists:
             return dict.fromkeys(objects, AWAY)
         finally:
             asking.close()
-        return self._not_read(objects, tally)
+        return self._not_read(objects)
 
-    def _not_read(self, objects: Sequence[str], tally: Tally) -> dict[str, str]:
+    def _not_read(self, objects: Sequence[str]) -> dict[str, str]:
         """Why types were not read to their end: their own lists, or those of their parents."""
         skipped = {
             name: next(iter(found.skipped)).partition(":")[0]
-            for name, found in tally.objects.items()
+            for name, found in self._tally.objects.items()
             if found.skipped
         }
         return {

@@ -11,7 +11,7 @@ from producer.errors import StripeRefused, StripeUnreachable
 from producer.known_objects import Open
 from producer.one_by_one import OneByOne
 from producer.rate_bucket import Purpose
-from producer.reconcile import STRANGERS_MAX, Reconciler, Take
+from producer.reconcile import STRANGERS_MAX, Reconciler, Scope, Take
 from producer.reconcile_report import Tally, exit_code
 from producer.stripe_api import Retrieved
 from producer.verdict import Verdict
@@ -40,10 +40,14 @@ class Shown:
     meanwhile: Callable[[], object] = lambda: None
     objects: dict[str, dict[str, Any] | Exception] = field(default_factory=dict)
     put_records: list[tuple[str, Envelope]] = field(default_factory=list)
+    since: int | None = None
     asked: list[str] = field(default_factory=list)
     flushed: int = 0
 
-    def read(self, objects: Sequence[str], account_id: str, take: Take) -> Mapping[str, str]:
+    def read(
+        self, objects: Sequence[str], account_id: str, take: Take, *, since: int | None
+    ) -> Mapping[str, str]:
+        assert since == self.since
         assert (tuple(objects), account_id) == ((self.published.object_type.name,), "")
         for page in self.pages:
             take(objects[0], page)
@@ -95,7 +99,8 @@ class Shown:
             stop=stop,
             meters=meters or Meters(),
         )
-        (tally,) = reconciler.run([[self.published.object_type.name]], [""])
+        names = [self.published.object_type.name]
+        (tally,) = reconciler.run(Scope(groups=[names], accounts=[""], since=self.since))
         return tally
 
 
@@ -243,3 +248,11 @@ def test_a_run_that_is_stopped_says_so_and_puts_nothing() -> None:
     tally = customers.run(stop=stop)
     assert customers.put_records == []
     assert tally.failures == {"stopped": 1}
+
+
+def test_a_look_at_what_is_new_takes_nothing_older_for_deleted() -> None:
+    customers = shop("customer", "cus_1")
+    customers.shows({"id": "cus_2"})
+    customers.since = FIRST_SECOND + 50
+    assert found(customers.run()) == {Verdict.CREATED: 1}
+    assert customers.asked == []
