@@ -11,6 +11,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 from tests.relay.inbox_writer import FIRST_SECOND
 
+NOT_FOUND = {"error": {"type": "invalid_request_error", "code": "resource_missing"}}
+
 
 def listed(
     elements: list[dict[str, Any]], *, url: str = "/v1/list", has_more: bool = False
@@ -30,6 +32,7 @@ class StripeServer:
         self.body: dict[str, Any] = {}
         self.bodies: dict[str, dict[str, Any]] = {}
         self.lists: dict[str, list[dict[str, Any]]] = {}
+        self.missing: set[str] = set()
         self.second = 0
         self.paths: list[str] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler_class())
@@ -94,8 +97,10 @@ class StripeServer:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 stripe.paths.append(self.path)
-                body = json.dumps(stripe.answer(self.path)).encode()
-                self.send_response_only(stripe.status)
+                missing = self.path in stripe.missing
+                answer = NOT_FOUND if missing else stripe.answer(self.path)
+                body = json.dumps(answer).encode()
+                self.send_response_only(HTTPStatus.NOT_FOUND if missing else stripe.status)
                 self.send_header("Date", formatdate(FIRST_SECOND + stripe.second, usegmt=True))
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(body)))
