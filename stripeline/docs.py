@@ -48,6 +48,11 @@ SECTIONS = (
         "`stripeline producer backfill`.",
     ),
     (
+        "Reconcile",
+        "producer.reconcile_settings:ReconcileSettings",
+        "`stripeline producer reconcile`.",
+    ),
+    (
         "Database",
         "sink.settings:DatabaseSettings",
         "What `stripeline sink run` and `stripeline sink migrate` both read.",
