@@ -70,7 +70,9 @@ def show_children(session: Session, relation: Relation, identifier: str, *, even
     if body is None or not fields:
         return
     made = {field: embedded(session, relation.parent, field, body) for field in sorted(fields)}
-    home.change(body, made, event=event_type(relation.parent, "updated", body) if events else None)
+    # What an account is paid through changes silently, as does the account that shows it.
+    told = events and relation.parent not in OF_ACCOUNTS
+    home.change(body, made, event=event_type(relation.parent, "updated", body) if told else None)
 
 
 def _shown_by(parent: str, name: str) -> list[Child]:

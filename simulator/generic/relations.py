@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import cache
 
 from schemas.columns import PARENT_SOURCE
-from schemas.columns import PARENT_SOURCE
 from schemas.endpoints import Child, ListEndpoint, Ways, load_ways
 from schemas.shapes import load_shapes
 

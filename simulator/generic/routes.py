@@ -5,14 +5,15 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from schemas.endpoints import load_ways
+from schemas.columns import PARENT_SOURCE
+from schemas.endpoints import ListEndpoint, load_ways
 from schemas.objects import load_catalogue
 from simulator.errors import Refused, missing_parameter, no_such
 from simulator.form import Raw
 from simulator.generic.event_types import event_type
 from simulator.generic.families import OF_ACCOUNTS, members, show_in_parents
 from simulator.generic.making import Making
-from simulator.generic.relations import names_in, relations
+from simulator.generic.relations import address, names_in, relations
 from simulator.generic.resources import parsers_of
 from simulator.listing import CURSORS, LIMIT_MAX, Listed, list_objects, page_of
 from simulator.parameters import choice, parse
@@ -174,9 +175,20 @@ def _retrieves() -> Mapping[str, list[str]]:
     """The types that an address may show, by address."""
     found: dict[str, list[str]] = defaultdict(list)
     for name, ways in load_ways().items():
-        for template in ways.retrieve:
+        below = [
+            address(listed.path, {listed.parent_field: f"{{{_field(listed)}}}"}) + "/{id}"
+            for listed in ways.lists
+            if listed.parent_in_path
+        ]
+        # What does not say whose it is has an address below its parent's, which is in `below`.
+        told = [template for template in ways.retrieve if PARENT_SOURCE not in template]
+        for template in dict.fromkeys([*told, *below]):
             found[template].append(name)
     return found
+
+
+def _field(listed: ListEndpoint) -> str:
+    return relations()[listed.parent, listed.object_name].field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from simulator.parameters import (
     text,
 )
 from simulator.plans import plan_of
-from simulator.resource import Resource, changes, equals, fresh
+from simulator.resource import Resource, changes, fresh
 from simulator.resources.periods import period_end
 from simulator.resources.products import create_price
 from simulator.resources.subscription_states import embedded_items, update
@@ -212,7 +212,8 @@ SUBSCRIPTION_ITEM = Resource(
     updatable={**_CREATABLE, **_BILLING},
     delete=_delete,
     deletable={**_BILLING, "clear_usage": boolean},
-    filters={"subscription": equals("subscription")},
+    # The list is that of one subscription, in its order: see simulator/generic/routes.py.
+    listed=False,
     references={"plan.product": "product", "discounts": "discount"},
     included={"billed_until": lambda _session, _body: None},
 )

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from schemas.columns import PARENT_SOURCE
 from schemas.endpoints import ListEndpoint, load_ways
 from schemas.objects import load_catalogue
 from schemas.shapes import Fields, Shape, load_shapes
@@ -145,6 +146,7 @@ def test_every_address_shows_its_object(
 ) -> None:
     fields: dict[str, Any] = {}
     for relation in relations().values():
+        path = path if relation.shown else path.replace(PARENT_SOURCE, relation.field)
         if relation.child == name and f"{{{relation.field}}}" in path:
             fields[relation.field] = make(simulator, relation.parent)
     identifier = make(simulator, name, **fields)
