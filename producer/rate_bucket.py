@@ -1,13 +1,21 @@
-"""The pace of requests to one account, or to one endpoint of it; it knows no clock."""
+"""The pace of requests to one account, or to one endpoint of it; it knows no clock.
+
+**Invariant:** no second, wherever it begins, holds more requests than a second may.
+"""
 
 import threading
+from collections import deque
 from enum import StrEnum
 from typing import Final
 
-BACKGROUND_SHARE: Final = 0.96
+BACKGROUND_SHARE: Final = 0.97
 """Of what is allowed; the rest is for requests that somebody waits for, here or elsewhere."""
 HALVED: Final = 0.5
 PER_SECOND_MIN: Final = 0.5
+WINDOW_SECONDS: Final = 1.0
+COUNTED_MAX: Final = 1_000
+"""Where more are allowed in a window, they are spread evenly and not counted."""
+CAUGHT_UP_SECONDS_MAX: Final = 0.25
 REGAINED_SHARE_PER_SECOND: Final = 0.02
 """Of what is allowed, given back each second: from a half to the whole in 25 seconds."""
 
@@ -38,26 +46,32 @@ class Bucket:
         self.halved_at = 0
         self._allowed = allowed
         self._regained_at = now
+        self._last = deque[float](maxlen=max(1, int(allowed))) if allowed <= COUNTED_MAX else None
         self._next = {Purpose.BACKGROUND: now, Purpose.URGENT: now}
 
     def wait_seconds(self, now: float, purpose: Purpose) -> float:
         """How long until a request of this purpose may go; not above 0 when it may now."""
         self.regain(now)
         seconds = self._next[purpose] - now
+        if self._last is not None and len(self._last) == self._last.maxlen:
+            seconds = max(seconds, self._last[0] + WINDOW_SECONDS - now)
         if seconds <= 0 and purpose is Purpose.BACKGROUND and self.urgent_waiting:
             return 1 / self.per_second
         return seconds
 
     def take(self, now: float, purpose: Purpose) -> None:
         """A request goes now."""
+        if self._last is not None:
+            self._last.append(now)
         pause = 1 / self.per_second
         urgent, background = self._next[Purpose.URGENT], self._next[Purpose.BACKGROUND]
         self._next[Purpose.URGENT] = max(urgent, now) + pause
         if purpose is Purpose.URGENT:
             self._next[Purpose.BACKGROUND] = max(background, now) + pause
         else:
-            # A place missed by waking up late is made up for, by one request and no more.
-            self._next[Purpose.BACKGROUND] = max(background + pause / BACKGROUND_SHARE, now)
+            # Places missed by waking up late, on a busy machine, are made up for.
+            earliest = now - CAUGHT_UP_SECONDS_MAX
+            self._next[Purpose.BACKGROUND] = max(background + pause / BACKGROUND_SHARE, earliest)
 
     def halve(self, now: float) -> None:
         """Stripe said that it was too much."""

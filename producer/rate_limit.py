@@ -1,7 +1,7 @@
 """Keeps requests to Stripe below what it allows: per account and per endpoint, learning from 429.
 
-Requests are spread evenly, not sent in bursts: any second holds at most what a second may hold. A
-429 halves the rate that it names; each second without one gives back a little.
+Requests are spread evenly, and any second holds at most what a second may hold. A 429 halves the
+rate that it names; each second without one gives back a little.
 """
 
 import threading

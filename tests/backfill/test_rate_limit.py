@@ -18,7 +18,8 @@ ALLOWED = AllowedRates(account_per_second=100.0, endpoint_per_second=25.0)
 
 def in_any_second(times: list[float]) -> int:
     """How many of these times the fullest second holds."""
-    return max(sum(start <= time < start + 1 for time in times) for start in times)
+    # Differences, as the limiter reckons: a sum of two times has a rounding of its own.
+    return max(sum(0 <= time - start < 1 - 1e-9 for time in times) for start in times)
 
 
 def sent(bucket: Bucket, asked: list[tuple[Purpose, float]]) -> list[float]:
@@ -34,10 +35,10 @@ def sent(bucket: Bucket, asked: list[tuple[Purpose, float]]) -> list[float]:
 
 
 @given(
-    asked=st.lists(st.tuples(st.just(Purpose.BACKGROUND), LATENESSES), min_size=1, max_size=200),
-    allowed=st.sampled_from([25, 100]),
+    asked=st.lists(st.tuples(PURPOSES, LATENESSES), min_size=1, max_size=200),
+    allowed=st.sampled_from([1, 5, 25, 100]),
 )
-def test_no_second_holds_more_background_requests_than_are_allowed(
+def test_no_second_holds_more_requests_than_are_allowed(
     asked: list[tuple[Purpose, float]], allowed: int
 ) -> None:
     times = sent(Bucket(allowed=allowed, now=0.0), asked)
@@ -45,18 +46,14 @@ def test_no_second_holds_more_background_requests_than_are_allowed(
     assert in_any_second(times) <= allowed
 
 
-@given(asked=st.lists(st.tuples(PURPOSES, LATENESSES), min_size=1, max_size=200))
-def test_urgent_requests_among_them_add_one_to_a_second_at_most(
-    asked: list[tuple[Purpose, float]],
-) -> None:
-    times = sent(Bucket(allowed=25.0, now=0.0), asked)
-
-    assert in_any_second(times) <= 26
-
-
 @pytest.mark.parametrize("allowed", [25.0, 100.0])
 def test_background_requests_use_at_least_95_hundredths_of_what_is_allowed(allowed: float) -> None:
-    times = sent(Bucket(allowed=allowed, now=0.0), [(Purpose.BACKGROUND, 0.005)] * 1_000)
+    # Once in a while a busy machine wakes a thread up much too late.
+    late = [0.2 if number % 250 == 100 else 0.005 for number in range(1_000)]
+
+    times = sent(
+        Bucket(allowed=allowed, now=0.0), [(Purpose.BACKGROUND, lateness) for lateness in late]
+    )
 
     assert len(times) / times[-1] >= 0.95 * allowed
 
