@@ -13,6 +13,7 @@ from tests.infrastructure import provided
 # Name of the benchmark, and the module whose `run(infrastructure)` gives its figures.
 BENCHMARKS = {
     "webhook": "bench.webhook",
+    "backfill": "bench.backfill",
     "relay": "bench.relay",
     "sink_live": "bench.sink_live",
     "rebuild": "bench.rebuild",
