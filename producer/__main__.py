@@ -12,8 +12,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     help=(
-        "Stripe -> Kafka. `webhook` puts what Stripe sends into the inbox, `relay` publishes it "
-        "in order on one topic per Stripe object."
+        "Stripe -> Kafka. `webhook` puts what Stripe sends into the inbox, `poll`, `backfill` and "
+        "`reconcile` what it does not, `relay` publishes it in order on one topic per Stripe "
+        "object. `run` is all of them."
     ),
 )
 
@@ -25,7 +26,8 @@ def webhook() -> None:
     Point a webhook endpoint in Stripe's dashboard to `https://your-host/webhooks/stripe` and
     give its signing secret as `STRIPE_WEBHOOK_SECRET` (several, separated by commas, while one
     is being replaced). The inbox is made when it is missing; while Kafka is away requests are
-    answered 503, and Stripe sends the events again for up to three days.
+    answered 503, and Stripe sends the events again for up to three days. Thin events are taken
+    too, there or at `/webhooks/stripe/thin`; docs/operations.md tells of event buses.
 
     Example: `STRIPE_WEBHOOK_SECRET=whsec_... stripeline producer webhook`
     """

@@ -14,7 +14,7 @@ from runtime.errors import StripelineError
 
 # Name of the command, module that holds its Typer application `app`, the line in `--help`.
 MOUNTED = {
-    "producer": ("producer.__main__", "Stripe -> Kafka: webhook, relay, topics, explain."),
+    "producer": ("producer.__main__", "Stripe -> Kafka: webhook, poll, backfill, relay, run, ..."),
     "sink": ("sink.__main__", "Kafka -> Postgres: run, migrate."),
     "doctor": ("stripeline.doctor", "Check settings, Kafka, registry, Postgres and Stripe."),
     "simulator": ("simulator.__main__", "A simulated Stripe for demos and tests."),
