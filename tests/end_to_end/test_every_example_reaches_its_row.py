@@ -80,8 +80,15 @@ class Example:
 
     @property
     def told(self) -> Told:
-        what = "deleted" if self.shown.get("deleted") else "updated"
-        return told(self.resource, f"{self.shown['object']}.{what}", self.shown)
+        return told(self.resource, event_type_of(self.shown), self.shown)
+
+
+def event_type_of(body: Body) -> str:
+    """One of Stripe's event types for an object, or one that it does not have."""
+    gone = bool(body.get("deleted"))
+    types = CATALOGUE.get(body["object"]).event_types
+    fitting = [found for found in types if found.endswith(".deleted") == gone]
+    return next(iter(fitting), f"{body['object']}.{'deleted' if gone else 'updated'}")
 
 
 def told(name: str, event_type: str, body: Body) -> Told:
