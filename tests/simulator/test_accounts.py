@@ -240,3 +240,21 @@ def test_a_subscription_of_an_account_lives_by_its_time(
     assert subscription.status == "active"
     assert "invoice.paid" in kinds(client, account.id)
     assert kinds(client) == []
+
+
+def test_a_refused_request_leaves_nothing_in_any_account(client: StripeClient) -> None:
+    with pytest.raises(stripe.InvalidRequestError):
+        client.v1.accounts.create(
+            {"capabilities": {"transfers": {"requested": True}}, "external_account": "nonsense"}
+        )
+    assert client.v1.accounts.list().data == []
+
+    account = client.v1.accounts.create({"country": "DE"})
+    before = kinds(client, account.id)
+    with pytest.raises(stripe.InvalidRequestError):
+        client.v1.accounts.update(
+            account.id, {"email": "other@example.com", "external_account": "nonsense"}
+        )
+
+    assert kinds(client, account.id) == before
+    assert seen(client, account)["email"] is None

@@ -55,6 +55,18 @@ def test_the_secret_is_told_once(client: StripeClient, other: Receiver) -> None:
     assert listed.to_dict() == seen.to_dict()
 
 
+def test_an_endpoint_keeps_the_version_it_was_made_with(
+    simulator: Simulator, client: StripeClient, other: Receiver
+) -> None:
+    made = register(client, other, api_version="2024-06-20")
+
+    client.v1.customers.create({})
+    simulator.settle()
+
+    assert made.api_version == other.events[0]["api_version"] == "2024-06-20"
+    assert "business_name" not in other.events[0]["data"]["object"]
+
+
 def test_a_disabled_or_deleted_endpoint_gets_nothing_more(
     simulator: Simulator, client: StripeClient, other: Receiver
 ) -> None:
