@@ -53,30 +53,20 @@ def run(*, connected: bool) -> None:
     server.start()
     logs.logger("poll").info("listening", health_port=server.port)
     limiter = RateLimiter(clock=clock, allowed=settings.allowed_rates())
-    api = StripeApi(
-        key=settings.stripe_api_key.get_secret_value(),
-        base=settings.stripe_api_base,
-        clock=clock,
-        limiter=limiter,
-    )
     names = Names(namespace=settings.kafka_namespace)
     writer = InboxWriter(kafka=settings.kafka(), topic=names.inbox)
     cursors = Cursors(kafka=settings.kafka(), topic=names.cursors)
-    poller = Poller(
-        events=EventList(api=api, may_go_on=lambda: not stop.requested),
-        accounts=_accounts(api, clock=clock) if connected else lambda: ("",),
+    topics = _Topics(settings, names)
+    poller = _poller(
+        settings,
+        connected=connected,
+        limiter=limiter,
         writer=writer,
         cursors=cursors,
-        router=Router(catalogue=load_catalogue()),
-        livemode=settings.livemode,
-        overlap_seconds=settings.poll_overlap_seconds,
-        backfill=backfill_of(
-            settings, api=api, limiter=limiter, meters=meters, clock=clock, stop=stop
-        ),
         clock=clock,
         meters=meters,
+        stop=stop,
     )
-    topics = _Topics(settings, names)
 
     def work() -> None:
         topics.ensure()
@@ -103,6 +93,39 @@ def run(*, connected: bool) -> None:
         cursors.close()
         server.stop()
         logs.logger("poll").info("stopped")
+
+
+def _poller(
+    settings: PollSettings,
+    *,
+    connected: bool,
+    limiter: RateLimiter,
+    writer: InboxWriter,
+    cursors: Cursors,
+    clock: Clock,
+    meters: Meters,
+    stop: Stop,
+) -> Poller:
+    api = StripeApi(
+        key=settings.stripe_api_key.get_secret_value(),
+        base=settings.stripe_api_base,
+        clock=clock,
+        limiter=limiter,
+    )
+    return Poller(
+        events=EventList(api=api, may_go_on=lambda: not stop.requested),
+        accounts=_accounts(api, clock=clock) if connected else lambda: ("",),
+        writer=writer,
+        cursors=cursors,
+        router=Router(catalogue=load_catalogue()),
+        livemode=settings.livemode,
+        overlap_seconds=settings.poll_overlap_seconds,
+        backfill=backfill_of(
+            settings, api=api, limiter=limiter, meters=meters, clock=clock, stop=stop
+        ),
+        clock=clock,
+        meters=meters,
+    )
 
 
 class _Topics:
