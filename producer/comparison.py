@@ -4,20 +4,21 @@ Everything that a list shows is compared by fingerprint at once and forgotten; o
 kept, until it is judged by what was published up to then.
 """
 
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
 from producer.errors import ForeignRecord
 from producer.fingerprint import Fingerprints
+from producer.known_children import KnownChildren
 from producer.known_objects import Known, KnownObjects, Open
 from producer.object_topic import ObjectTopic, PublishedRecord
 from producer.preparing import Candidate, Preparer
 from producer.reading import InboxRecord
 from producer.reconcile_report import Tally
+from producer.record_keys import account_of, object_id_of
 from producer.stripe_api import Retrieved
 from producer.verdict import Verdict, before_comparing, by_columns
 from runtime.clock import Clock
@@ -50,6 +51,7 @@ class Comparison:
         object_type: what is compared.
         accounts: whose objects; "" for the merchant's own.
         topic: of the type.
+        children: those that stand in no column of the type; none where there are none.
         preparer: makes of a body what the relay would make of it.
         fingerprints: of the type.
         api_version: in which lists come.
@@ -66,6 +68,7 @@ class Comparison:
         object_type: ObjectType,
         accounts: Collection[str],
         topic: ObjectTopic,
+        children: KnownChildren | None,
         preparer: Preparer,
         fingerprints: Fingerprints,
         api_version: str,
@@ -76,6 +79,7 @@ class Comparison:
         self._object_type = object_type
         self.accounts = frozenset(accounts)
         self._topic = topic
+        self._children = children
         self._preparer = preparer
         self._fingerprints = fingerprints
         self._api_version = api_version
@@ -92,6 +96,8 @@ class Comparison:
             KafkaUnreachable: Kafka does not tell where that is.
         """
         self._topic.begin_at(second)
+        if self._children is not None:
+            self._children.begin_at(second)
 
     def read_topic(self) -> None:
         """Take in what was published since the last time, and the last records of what is open.
@@ -110,6 +116,9 @@ class Comparison:
                     (record.key, record.stored.value) for record in mine if record.key in wanted
                 )
 
+        if self._children is not None:
+            self._children.read_topic(self.accounts)
+
     def take(self, shown: Sequence[Open]) -> None:
         """Compare what Stripe's lists show with what was published before it."""
         candidates = self._candidates(shown)
@@ -117,12 +126,18 @@ class Comparison:
         self.known.mark_shown(known)
         self.tally.listed += len(candidates)
         self.tally.compared += len(known)
+        differing = self._differing([candidate for _, candidate in candidates.values()])
         opened, equal = [], []
         for key, (one, candidate) in candidates.items():
             found = known.get(key)
             if found is not None:
                 self.recognised.add(one.account_id)
-            if found is not None and found.alive and self._is_equal(found, candidate):
+            if (
+                found is not None
+                and found.alive
+                and key not in differing
+                and self._is_equal(found, candidate)
+            ):
                 equal.append(key)
             else:
                 opened.append(one)
@@ -178,6 +193,8 @@ class Comparison:
     def close(self) -> None:
         """Let go of what was kept."""
         self.known.close()
+        if self._children is not None:
+            self._children.close()
 
     def _judged(self, found: Open) -> Finding:
         known = self.known.find([found.key]).get(found.key)
@@ -199,6 +216,9 @@ class Comparison:
         candidate = self._candidate(found)
         if candidate is None:
             return Verdict.REFUSED, ()
+        apart = self._differing([candidate])
+        if apart and self._children is not None:
+            return Verdict.REPAIRED, (self._children.field,)
         if self._is_equal(known, candidate):
             return Verdict.UNCHANGED, ()
         record = self._fingerprints.decoded(found.last)
@@ -211,6 +231,10 @@ class Comparison:
             other_version=version is not None and version != self._api_version,
         )
         return verdict, drift
+
+    def _differing(self, candidates: Sequence[Candidate]) -> set[str]:
+        """Keys of those whose children that stand in no column are others than were published."""
+        return set() if self._children is None else self._children.differing(candidates)
 
     def _candidates(self, shown: Sequence[Open]) -> dict[str, tuple[Open, Candidate]]:
         """What the relay would make of these, by key; without what it could not read."""
@@ -281,18 +305,3 @@ class Comparison:
             return fields | {rule.fields[0]: object_id}
         # A natural key: what it is joined of are the fields that tell the object.
         return fields | dict(zip(rule.fields, object_id.split(":"), strict=False))
-
-
-def account_of(key: str) -> str:
-    """The connected account of a record key; "" for the merchant's own objects."""
-    found = _ACCOUNT.match(key)
-    return found[1] if found else ""
-
-
-def object_id_of(key: str) -> str:
-    """The object's own id, or its natural key, in a record key."""
-    found = _ACCOUNT.match(key)
-    return key[found.end() :] if found else key
-
-
-_ACCOUNT: Final = re.compile(r"(acct_[A-Za-z0-9]+)/")

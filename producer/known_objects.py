@@ -58,14 +58,7 @@ class KnownObjects:
     """The objects of one type; used by one thread at a time."""
 
     def __init__(self) -> None:
-        self._connection = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-        for pragma in (
-            "journal_mode = off",
-            "synchronous = off",
-            f"cache_size = -{CACHE_KIBIBYTES}",
-        ):
-            self._connection.execute(f"pragma {pragma}")
-        self._connection.executescript(_TABLES)
+        self._connection = temporary_database(_TABLES)
 
     def take_in(self, known: Sequence[Known]) -> None:
         """What was published of these objects; of one object the last one counts."""
@@ -143,6 +136,16 @@ class KnownObjects:
     def close(self) -> None:
         """Let go of the table and its file."""
         self._connection.close()
+
+
+def temporary_database(tables: str) -> sqlite3.Connection:
+    """A database without a name, in memory as long as it is small, that goes with the process."""
+    connection = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+    pragmas = ("journal_mode = off", "synchronous = off", f"cache_size = -{CACHE_KIBIBYTES}")
+    for pragma in pragmas:
+        connection.execute(f"pragma {pragma}")
+    connection.executescript(tables)
+    return connection
 
 
 def _listed(keys: Iterable[str]) -> str:

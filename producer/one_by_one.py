@@ -7,10 +7,11 @@ from typing import Any, Final, Protocol
 
 from producer.asking import Answer, Asking
 from producer.belonging import belonging
-from producer.comparison import Comparison, object_id_of
+from producer.comparison import Comparison
 from producer.errors import StripeRefused
 from producer.known_objects import Open
 from producer.rate_bucket import Purpose
+from producer.record_keys import object_id_of
 from producer.retrieve_paths import retrieve_path
 from producer.stripe_api import Retrieved
 from producer.verdict import Verdict

@@ -14,6 +14,7 @@ from producer.fingerprint import Fingerprints
 from producer.kafka_inbox_writer import InboxWriter
 from producer.kafka_topic_reader import TopicReader
 from producer.kafka_topics import Topics
+from producer.known_children import KnownChildren, list_apart
 from producer.object_topic import ObjectTopic
 from producer.one_by_one import OneByOne
 from producer.preparing import Preparer
@@ -189,7 +190,8 @@ class Reconciling:
         return Comparison(
             object_type=tools.object_type,
             accounts=accounts,
-            topic=ObjectTopic(records=self._reader, topic=self._names.object_topic(object_name)),
+            topic=self._topic(object_name),
+            children=self._children(object_name),
             preparer=self._preparer,
             fingerprints=Fingerprints(tools=tools, registry=self._registry),
             api_version=self._catalogue.api_version,
@@ -197,3 +199,14 @@ class Reconciling:
             tally=Tally(object_name=object_name, untold=self._ways[object_name].untold),
             clock=self._clock,
         )
+
+    def _children(self, object_name: str) -> KnownChildren | None:
+        apart = list_apart(self._ways[object_name])
+        if apart is None:
+            return None
+        field, child = apart
+        return KnownChildren(topic=self._topic(child), field=field)
+
+    def _topic(self, object_name: str) -> ObjectTopic:
+        topic = self._names.object_topic(object_name)
+        return ObjectTopic(records=self._reader, topic=topic)

@@ -63,6 +63,7 @@ class Published:
             object_type=self.object_type,
             accounts=accounts or ("",),
             topic=ObjectTopic(records=self, topic="t"),
+            children=None,
             preparer=self.preparer,
             fingerprints=Fingerprints(tools=self.tools, registry=self._registry),
             api_version=self.catalogue.api_version,

@@ -243,3 +243,23 @@ def test_a_products_feature_is_of_its_product_until_it_is_gone(shared: Merchant)
     said = shared.reconcile("product_feature")
     assert "deleted=1 " in said.lines["product_feature"], said.everything
     shared.await_row(query, parent_id=product, gone=True)
+
+
+def test_children_that_their_parents_record_does_without_are_compared_too(
+    shared: Merchant, name: str
+) -> None:
+    (session,) = shared.simulator.make("checkout.session", children={"line_items": 3})
+    shared.settle()
+    shared.reconcile("checkout.session")
+    query = f"select count(*) as items from stripe.item where parent_id = '{session}'"
+    shared.await_row(query, items=3)
+    items = shared.client.v1.checkout.sessions.line_items.list(session).data
+    shared.await_relayed()
+    shared.simulator.change("item", items[0].id, {"description": name}, events=False)
+    shared.simulator.advance(seconds=2)
+    said = shared.reconcile("checkout.session")
+    assert "differed: line_items 1" in said.lines["checkout.session"], said.everything
+    query = f"select description from stripe.item where id = '{items[0].id}'"
+    shared.await_row(query, description=name)
+    shared.await_relayed()
+    assert "repaired=0 " in shared.reconcile("checkout.session").lines["checkout.session"]
