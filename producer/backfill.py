@@ -6,15 +6,15 @@ a cursor moves when the inbox has been flushed.
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Protocol, assert_never
 
 from producer.asking import Answer, Asking
-from producer.backfill_items import Item, ItemReader, has_field
-from producer.backfill_plan import Listing, Plan, Single
+from producer.backfill_items import Item, ItemReader, has_field, shown_inside
+from producer.backfill_plan import Listing, Single
 from producer.backfill_questions import Asked, Cut, Questions, object_name_of
 from producer.backfill_report import ObjectTally, Tally, reason_told
+from producer.backfill_scope import Scope
 from producer.backfill_state import Account, OpenPage, Reading, Root, account_of
 from producer.backfill_windows import Window
 from producer.endpoint_names import endpoint_name
@@ -63,34 +63,6 @@ class StoredCursors(Protocol):
     def put(self, key: str, value: Mapping[str, Any]) -> None:
         """Store a value; it is durable when this returns."""
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scope:
-    """What is wanted.
-
-    Attributes:
-        selection: names the chosen types in the cursor's key.
-        since: `created` of the oldest object wanted.
-        until: of the first one that is not wanted.
-    """
-
-    selection: str
-    plan: Plan
-    since: int | None
-    until: int | None
-
-    def key(self, account_id: str) -> str:
-        """Of the account's cursor: another scope stands elsewhere."""
-        since, until = ("" if at is None else str(at) for at in (self.since, self.until))
-        return f"backfill/{account_id or '-'}/{self.selection}/{since}..{until}"
-
-    def wants(self, item: Item) -> bool:
-        """Whether an object is in it; one that does not say when it was made always is."""
-        if item.created is None:
-            return True
-        after = self.since is None or item.created >= self.since
-        return after and (self.until is None or item.created < self.until)
 
 
 class Backfill:
@@ -300,9 +272,32 @@ class Backfill:
                 else:
                     self._put(reading.root, item, body, envelope)
             for below in listing.below:
-                self._branch(reading, open_page, below, body, item)
+                self._take_below(reading, open_page, below, body, item, envelope)
         self._refusals.pop((account.account_id, listing.endpoint.path), None)
         self._settle(reading)
+
+    def _take_below(
+        self,
+        reading: Reading,
+        page: OpenPage,
+        below: Listing,
+        body: bytes,
+        item: Item,
+        envelope: Envelope,
+    ) -> None:
+        """Take a list of an object out of its body, or else ask for it."""
+        elements = shown_inside(body, below.inside) if below.inside else None
+        if elements is None:
+            self._branch(reading, page, below, body, item)
+            return
+        for element in elements:
+            shown = self._items.read(element, reading.root.account.account_id)
+            if shown.object_name != below.object_name:
+                continue
+            if below.keeps and self._is_wanted(shown):
+                self._put(reading.root, shown, element, envelope)
+            for deeper in below.below:
+                self._take_below(reading, page, deeper, element, shown, envelope)
 
     def _branch(
         self, reading: Reading, page: OpenPage, below: Listing, body: bytes, item: Item

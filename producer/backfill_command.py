@@ -10,12 +10,13 @@ from typing import Final
 from rich.console import Console
 
 from producer.asking import Asking
-from producer.backfill import Backfill, Scope
+from producer.backfill import Backfill
 from producer.backfill_items import ItemReader
 from producer.backfill_plan import plan_for, require_listed
 from producer.backfill_progress import Bars, Lines, Shown
 from producer.backfill_questions import Asked
 from producer.backfill_report import Tally
+from producer.backfill_scope import Scope
 from producer.backfill_settings import BackfillSettings
 from producer.connected_accounts import connected_accounts
 from producer.errors import (

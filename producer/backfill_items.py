@@ -65,6 +65,16 @@ class ItemReader:
         return rule is not None and rule.fields == (ID,)
 
 
+def shown_inside(body: bytes, field: str) -> list[bytes] | None:
+    """The elements of a list in an object's body; none where it is not there or not whole."""
+    fields = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+    try:
+        shown = msgspec.json.decode(fields.get(field, b"null"), type=_List)
+    except msgspec.ValidationError:
+        return None
+    return None if shown.has_more else [bytes(element) for element in shown.data]
+
+
 def has_field(body: bytes, name: str) -> bool:
     """Whether an object has something in a field."""
     return (
@@ -76,6 +86,11 @@ class _Head(msgspec.Struct, gc=False):
     object: str
     id: str | None = None
     created: int | None = None
+
+
+class _List(msgspec.Struct, gc=False):
+    data: list[msgspec.Raw]
+    has_more: bool
 
 
 _HEAD: Final = msgspec.json.Decoder(_Head)

@@ -1,5 +1,6 @@
 """What a backfill reads: which lists, which of them for each object of another, what by itself."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -15,12 +16,14 @@ class Listing:
         parameters: of the pass.
         keeps: whether its objects are stored; else it is read for what is below alone.
         below: lists of its objects.
+        inside: field of the parent's body that shows this list too; empty where none does.
     """
 
     endpoint: ListEndpoint
     parameters: Mapping[str, str]
     keeps: bool
     below: tuple["Listing", ...]
+    inside: str
 
     @property
     def object_name(self) -> str:
@@ -73,7 +76,7 @@ def plan_for(chosen: Iterable[str], ways: Mapping[str, Ways]) -> Plan:
         listing
         for endpoint in endpoints
         if not endpoint.parent
-        for listing in _listings(endpoint, endpoints, frozenset(wanted))
+        for listing in _listings(endpoint, endpoints, frozenset(wanted), ways)
     )
     singles = tuple(
         Single(object_name=name, path=path)
@@ -125,14 +128,17 @@ def _endpoints(chosen: tuple[str, ...], ways: Mapping[str, Ways]) -> tuple[ListE
 
 
 def _listings(
-    endpoint: ListEndpoint, endpoints: tuple[ListEndpoint, ...], chosen: frozenset[str]
+    endpoint: ListEndpoint,
+    endpoints: tuple[ListEndpoint, ...],
+    chosen: frozenset[str],
+    ways: Mapping[str, Ways],
 ) -> tuple[Listing, ...]:
     """A listing for each pass of an endpoint, with all that is read below it."""
     below = tuple(
         listing
         for child in endpoints
         if child.parent == endpoint.object_name
-        for listing in _listings(child, endpoints, chosen)
+        for listing in _listings(child, endpoints, chosen, ways)
     )
     return tuple(
         Listing(
@@ -140,6 +146,24 @@ def _listings(
             parameters=parameters,
             keeps=endpoint.object_name in chosen,
             below=below,
+            inside=_inside(endpoint, ways),
         )
         for parameters in endpoint.passes
     )
+
+
+def _inside(endpoint: ListEndpoint, ways: Mapping[str, Ways]) -> str:
+    """The field in which a parent's body shows a list without being asked."""
+    if not endpoint.parent:
+        return ""
+    by_parent = "" if endpoint.parent_in_path else f"?{endpoint.parent_field}={{}}"
+    address = _shape(endpoint.path) + by_parent
+    for child in ways[endpoint.parent].children:
+        same = child.object_name == endpoint.object_name and _shape(child.path) == address
+        if same and not child.expanded_only:
+            return child.field
+    return ""
+
+
+def _shape(path: str) -> str:
+    return re.sub(r"{\w+}", "{}", path)

@@ -7,11 +7,12 @@ from typing import Any, Final
 import msgspec
 
 from producer.asking import Asking
-from producer.backfill import Backfill, Scope
+from producer.backfill import Backfill
 from producer.backfill_items import ItemReader
 from producer.backfill_plan import plan_for
 from producer.backfill_questions import Asked
 from producer.backfill_report import Tally
+from producer.backfill_scope import Scope
 from producer.errors import StripeUnreachable
 from producer.full_lists import is_truncated
 from producer.known_objects import Open

@@ -166,3 +166,16 @@ def test_every_type_that_stripe_lists_is_read_from_each_of_its_lists(
     keys = set(backfilling.keys())
     missing = {name for name, ids in made.items() if not keys.issuperset(ids)}
     assert missing == set(), ended.shown
+
+
+def test_what_its_parent_shows_already_is_not_asked_for_again(backfilling: Backfilling) -> None:
+    simulator = backfilling.simulator
+    transfers = simulator.make("transfer", count=150)
+    made = simulator.make("transfer_reversal", count=3, fields={"transfer": transfers[0]})
+    many = simulator.make("transfer_reversal", count=12, fields={"transfer": transfers[1]})
+
+    backfilling.run("transfer_reversal")
+
+    assert sorted(backfilling.keys()) == sorted([*made, *many])
+    # Two pages of transfers, and the one list that goes on.
+    assert backfilling.requests() <= 4

@@ -1,0 +1,34 @@
+"""What a backfill is asked for, and how its cursors are named for it."""
+
+from dataclasses import dataclass
+
+from producer.backfill_items import Item
+from producer.backfill_plan import Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """What is wanted.
+
+    Attributes:
+        selection: names the chosen types in the cursor's key.
+        since: `created` of the oldest object wanted.
+        until: of the first one that is not wanted.
+    """
+
+    selection: str
+    plan: Plan
+    since: int | None
+    until: int | None
+
+    def key(self, account_id: str) -> str:
+        """Of the account's cursor: another scope stands elsewhere."""
+        since, until = ("" if at is None else str(at) for at in (self.since, self.until))
+        return f"backfill/{account_id or '-'}/{self.selection}/{since}..{until}"
+
+    def wants(self, item: Item) -> bool:
+        """Whether an object is in it; one that does not say when it was made always is."""
+        if item.created is None:
+            return True
+        after = self.since is None or item.created >= self.since
+        return after and (self.until is None or item.created < self.until)
