@@ -3,8 +3,18 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 
 DEAD_PREFIX = "stripeline.dead."
+
+Headers = Iterable[tuple[str, bytes | str | None]]
+
+
+class Settled(StrEnum):
+    """What a person did about a dead letter."""
+
+    RETRIED = "retried"
+    DISCARDED = "discarded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +26,7 @@ class DeadLetter:
         topic, partition, offset: where the original record stands.
         reason: one constant word, an error's class name or an SQLSTATE; never text from a body.
         at: when it was given up, microseconds since 1970 UTC.
+        stack: where in the code, a frame a line; empty where no error was raised there.
     """
 
     service: str
@@ -24,13 +35,17 @@ class DeadLetter:
     offset: int
     reason: str
     at: int
+    stack: str = ""
 
     def __post_init__(self) -> None:
         assert _WORD.fullmatch(self.reason), "the reason of a dead letter is one constant word"
 
-    def headers(
-        self, original: Iterable[tuple[str, bytes | str | None]] | None
-    ) -> list[tuple[str, bytes | None]]:
+    @property
+    def name(self) -> str:
+        """Where the original record stands, as a person copies it."""
+        return f"{self.topic}/{self.partition}/{self.offset}"
+
+    def headers(self, original: Headers | None) -> list[tuple[str, bytes | None]]:
         """The original record's headers, then this letter's own.
 
         A dead letter that was sent again and died again has only its last death's headers.
@@ -47,13 +62,16 @@ class DeadLetter:
             "offset": str(self.offset),
             "reason": self.reason,
             "at": str(self.at),
+            **({"stack": self.stack} if self.stack else {}),
         }
         return kept + [(DEAD_PREFIX + name, value.encode()) for name, value in own.items()]
 
+    def settled_headers(self, settled: Settled) -> list[tuple[str, bytes | None]]:
+        """The headers of the record, without a value, that says that this letter is done with."""
+        return [*self.headers(()), (_SETTLED, settled.value.encode())]
+
     @classmethod
-    def from_headers(
-        cls, headers: Iterable[tuple[str, bytes | str | None]] | None
-    ) -> "DeadLetter":
+    def from_headers(cls, headers: Headers | None) -> "DeadLetter":
         """The letter that `headers` wrote.
 
         Raises:
@@ -64,7 +82,7 @@ class DeadLetter:
             for name, value in headers or ()
             if value is not None and name.startswith(DEAD_PREFIX)
         }
-        missing = [name for name in cls.__slots__ if name not in found]
+        missing = [name for name in _REQUIRED if name not in found]
         if missing:
             raise ValueError(f"the dead letter lacks the headers {', '.join(missing)}")
         return cls(
@@ -74,7 +92,18 @@ class DeadLetter:
             offset=int(found["offset"]),
             reason=found["reason"],
             at=int(found["at"]),
+            stack=found.get("stack", ""),
         )
 
 
+def settled_by(headers: Headers | None) -> Settled | None:
+    """What a record of the dead letters says was done about one; none if it is a letter."""
+    for name, value in headers or ():
+        if name == _SETTLED and value is not None:
+            return Settled(value.decode() if isinstance(value, bytes) else value)
+    return None
+
+
+_SETTLED = f"{DEAD_PREFIX}settled"
+_REQUIRED = ("service", "topic", "partition", "offset", "reason", "at")
 _WORD = re.compile(r"[A-Za-z0-9_]{1,100}")

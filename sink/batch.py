@@ -60,6 +60,17 @@ def place_of(record: Record) -> Place:
     return Place(partition=Partition(topic, number), offset=offset)
 
 
+def bytes_of(value: str | bytes | None) -> bytes | None:
+    """A key or a value as the bytes that it is."""
+    return value.encode() if isinstance(value, str) else value
+
+
+def headers_of(record: Record) -> list[tuple[str, str | bytes | None]]:
+    """A record's headers, in their order."""
+    found = record.headers()
+    return list(found.items()) if isinstance(found, dict) else list(found or ())
+
+
 def partitions_of(records: Iterable[Record]) -> set[Partition]:
     """Which partitions records stand in."""
     found = {(record.topic(), record.partition()) for record in records}

@@ -11,11 +11,13 @@ class Claim:
         next_offset: where reading begins; 0 for a partition that was never read.
         fence: our number; whoever claims later gets a higher one, and ours ends.
         dead_letters_in_a_row: how many records before `next_offset` could not be written.
+        died_lately: offsets, not far before `next_offset`, of records that could not.
     """
 
     next_offset: int
     fence: int
     dead_letters_in_a_row: int
+    died_lately: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ StripelineError
     +-- RebuildTaken         another rebuild of the table runs      -> wait for it
     +-- TopicMissing         there is nothing to rebuild from       -> put the name right
     +-- SuspiciousTopic      rebuilding would throw most rows away  -> look before you act
+    +-- StillDead            a dead letter died again               -> mend the cause first
     +-- SinkStopped          what only a person can put right       -> stop
         +-- UnusableSchema       a writer's schema that no table can hold
         +-- TableDiffers         a table that exists already and does not fit
@@ -159,6 +160,10 @@ class TopicMissing(SinkError):
 
 class SuspiciousTopic(SinkError):
     """Most rows have no record in the topic: it is another one, or it is not whole."""
+
+
+class StillDead(SinkError):
+    """A dead letter was tried again and died again; it stays as it was."""
 
 
 class UnusableSchema(SinkError):

@@ -8,6 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from runtime.errors import frames_of
 from schemas.registry import Registry
 from schemas.topics import Names
 from sink.batch import Batch, Record, place_of
@@ -227,5 +228,6 @@ def _refused(loader: Loader, shadow: Shadow, batch: Batch) -> list[Dead]:
     if refusal is None:
         return []
     if len(batch.records) == 1:
-        return [Dead(record=batch.records[0], reason=refusal.sqlstate)]
+        stack = frames_of(refusal)
+        return [Dead(record=batch.records[0], reason=refusal.sqlstate, stack=stack)]
     return [dead for half in batch.halves() for dead in _refused(loader, shadow, half)]

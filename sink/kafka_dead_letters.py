@@ -6,7 +6,7 @@ from typing import Final
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from schemas.dead_letters import DeadLetter
-from sink.batch import Record, place_of
+from sink.batch import headers_of, place_of
 from sink.errors import DeadLettersAway
 from sink.load import Dead
 
@@ -59,7 +59,8 @@ class KafkaDeadLetters:
                     offset=place.offset,
                     reason=letter.reason,
                     at=at_micros,
-                ).headers(_headers(letter.record))
+                    stack=letter.stack,
+                ).headers(headers_of(letter.record))
                 self._producer.produce(
                     self._topic,
                     key=letter.record.key(),
@@ -76,8 +77,3 @@ class KafkaDeadLetters:
                 f"{ACKNOWLEDGED_SECONDS_MAX:.0f} s ({', '.join(sorted({*failed})) or 'silent'}). "
                 "Does the topic exist? `stripeline producer topics` makes it."
             )
-
-
-def _headers(record: Record) -> list[tuple[str, str | bytes | None]]:
-    found = record.headers()
-    return list(found.items()) if isinstance(found, dict) else found or []

@@ -43,10 +43,11 @@ class TableRows:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dead:
-    """A record that cannot become a row, and one constant word why."""
+    """A record that cannot become a row, one constant word why, and where in the code."""
 
     record: Record
     reason: str
+    stack: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

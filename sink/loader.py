@@ -6,6 +6,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from runtime.errors import frames_of
 from schemas.codec import BatchCodec, unframe
 from schemas.errors import BadFrame, BadRecord, SchemaRefused, SchemaUnknown
 from schemas.meta import RECEIVED_AT
@@ -61,8 +62,7 @@ class Loader:
             try:
                 writer = self.writer(schema_id)
             except (SchemaUnknown, UnusableSchema) as error:
-                reason = type(error).__name__
-                dead += [Dead(record=one, reason=reason) for one, _body in bodies]
+                dead += [_dead(one, error) for one, _body in bodies]
                 continue
             rows, unreadable = _decoded(writer, bodies)
             dead += unreadable
@@ -132,8 +132,8 @@ def _grouped(
             continue
         try:
             schema_id, body = unframe(value if isinstance(value, bytes) else value.encode())
-        except BadFrame:
-            dead.append(Dead(record=record, reason="BadFrame"))
+        except BadFrame as error:
+            dead.append(_dead(record, error))
             continue
         found.setdefault((topic, schema_id), []).append((record, body))
     return found, dead, consumed
@@ -143,23 +143,25 @@ def _decoded(writer: WriterSchema, bodies: Bodies) -> tuple[pa.RecordBatch | Non
     """The records as columns, and those that are no record of their schema."""
     try:
         return _in_range(writer.codec.decode([body for _record, body in bodies])), []
-    except (BadRecord, _TimeOutOfRange):
+    except (BadRecord, TimeOutOfRange):
         pass
     parts: list[pa.RecordBatch] = []
     dead: list[Dead] = []
     for record, body in bodies:
         try:
             parts.append(_in_range(writer.codec.decode([body])))
-        except BadRecord:
-            dead.append(Dead(record=record, reason="BadRecord"))
-        except _TimeOutOfRange:
-            dead.append(Dead(record=record, reason="TimeOutOfRange"))
+        except (BadRecord, TimeOutOfRange) as error:
+            dead.append(_dead(record, error))
     if not parts:
         return None, dead
     return pa.Table.from_batches(parts).combine_chunks().to_batches()[0], dead
 
 
-class _TimeOutOfRange(Exception):
+def _dead(record: Record, error: Exception) -> Dead:
+    return Dead(record=record, reason=type(error).__name__, stack=frames_of(error))
+
+
+class TimeOutOfRange(Exception):
     """Postgres' calendar begins in 4714 BC."""
 
 
@@ -168,7 +170,7 @@ def _in_range(rows: pa.RecordBatch) -> pa.RecordBatch:
         if pa.types.is_timestamp(column.type):
             earliest = pc.min(column.view(pa.int64())).as_py()
             if earliest is not None and earliest < MICROS_MIN:
-                raise _TimeOutOfRange
+                raise TimeOutOfRange
     return rows
 
 

@@ -2,15 +2,16 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
-from sink.batch import Partition
+from sink.batch import Partition, Place
 from sink.claims import Claim, Step
 from sink.database import DeadRow
 from sink.load import Load
-from sink.postgres import Connection
+from sink.postgres import Connection, translated
 from sink.postgres_migrations import migrate
 from sink.postgres_offsets import Offsets
 from sink.postgres_rows import Rows
 from sink.postgres_tables import Tables
+from sink.sql import query
 
 
 class PostgresDatabase:
@@ -23,6 +24,7 @@ class PostgresDatabase:
 
     def __init__(self, url: str, *, schema: str) -> None:
         self._connection = Connection(url)
+        self._schema = schema
         self._tables = Tables(self._connection)
         self._offsets = Offsets(self._connection, schema=schema)
         self._rows = Rows(
@@ -50,6 +52,14 @@ class PostgresDatabase:
     ) -> dict[str, int]:
         """Write a load, its dead letters and offsets, or nothing; rows changed by table."""
         return self._rows.write(load, dead=dead, steps=steps)
+
+    def strike_out(self, place: Place) -> None:
+        """Take a dead letter out of the register, if it is there."""
+        with translated():
+            self._connection.session().execute(
+                query("strike_out_dead_letter"),
+                [self._schema, place.partition.topic, place.partition.number, place.offset],
+            )
 
     def look_again(self) -> None:
         """Forget what is known of the tables."""

@@ -1,9 +1,11 @@
 """How far each partition is written, and the fence that keeps a former owner from writing."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 from sink.batch import Partition
 from sink.claims import Claim, Step
+from sink.death_rate import SPAN
 from sink.postgres import Connection, translated
 from sink.sql import query
 
@@ -21,6 +23,7 @@ class Offsets:
         self._schema = schema
         self._claim, self._lost, self._advance = query("claim"), query("lost"), query("advance")
         self._reached, self._begin_at = query("reached"), query("begin_at")
+        self._died = query("died_lately")
 
     def claim(self, partitions: Collection[Partition]) -> dict[Partition, Claim]:
         """Fence off everybody else from these partitions, and learn where to begin.
@@ -36,12 +39,34 @@ class Offsets:
                 self._claim,
                 [self._schema, [p.topic for p in ordered], [p.number for p in ordered]],
             )
-            return {
+            claimed = {
                 Partition(topic, number): Claim(
                     next_offset=offset, fence=fence, dead_letters_in_a_row=in_a_row
                 )
                 for topic, number, offset, fence, in_a_row in rows
             }
+        return {
+            partition: replace(claim, died_lately=died)
+            for (partition, claim), died in zip(
+                claimed.items(), self._died_lately(claimed), strict=True
+            )
+        }
+
+    def _died_lately(self, claimed: Mapping[Partition, Claim]) -> list[tuple[int, ...]]:
+        """Of each partition, the offsets of its latest dead letters."""
+        with translated():
+            rows = self._connection.session().execute(
+                self._died,
+                [
+                    self._schema,
+                    [partition.topic for partition in claimed],
+                    [partition.number for partition in claimed],
+                    [claim.next_offset for claim in claimed.values()],
+                    SPAN,
+                ],
+            )
+            found = {Partition(topic, number): tuple(offsets) for topic, number, offsets in rows}
+        return [found.get(partition, ()) for partition in claimed]
 
     def reached(self, partitions: Collection[Partition]) -> dict[Partition, int]:
         """How far those partitions are written that a sink has ever claimed."""

@@ -13,7 +13,7 @@ import psycopg
 from psycopg.adapt import Buffer, Dumper
 from psycopg.pq import Format
 
-from sink.batch import Partition, place_of
+from sink.batch import Partition, bytes_of, place_of
 from sink.claims import Step
 from sink.database import DeadRow
 from sink.load import Load, TableRows
@@ -235,13 +235,9 @@ class Rows:
                 place.partition.topic,
                 place.partition.number,
                 place.offset,
-                _bytes(record.key()),
-                _bytes(record.value()),
+                bytes_of(record.key()),
+                bytes_of(record.value()),
                 row.dead.reason,
                 row.summary,
             ],
         )
-
-
-def _bytes(value: str | bytes | None) -> bytes | None:
-    return value.encode() if isinstance(value, str) else value

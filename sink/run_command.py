@@ -52,6 +52,7 @@ def run() -> None:
             reload=loader.load,
             clock=clock,
             dead_letters_in_a_row_max=settings.sink_dead_letters_in_a_row_max,
+            dead_letters_per_thousand_max=settings.sink_dead_letters_per_thousand_max,
         ),
         health=health,
         meters=meters,

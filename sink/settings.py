@@ -55,3 +55,13 @@ class SinkSettings(DatabaseSettings):
         examples=[20],
         ge=1,
     )
+    sink_dead_letters_per_thousand_max: int = Field(
+        default=50,
+        description=(
+            "The sink stops when more of 1,000 records of one partition could not be written; "
+            "those that are retried or discarded count no longer."
+        ),
+        examples=[50],
+        ge=1,
+        le=1_000,
+    )

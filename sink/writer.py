@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from typing import Final, TypeVar, assert_never
 
 from runtime.clock import Clock
+from runtime.errors import frames_of
 from runtime.logs import logger
 from runtime.retry import Backoff
 from schemas.errors import RegistryUnreachable
 from sink.batch import Batch, Partition, Place, longest_run, place_of, runs_after
 from sink.claims import Step
 from sink.database import Database, DeadLetters, DeadRow
+from sink.death_rate import SPAN, DeathRate
 from sink.errors import (
     Action,
     DeadLettersAway,
@@ -58,6 +60,7 @@ class Writer:
         reload: makes a load of a part of a batch.
         clock: for how long a transaction took.
         dead_letters_in_a_row_max: more of one partition stop the writer.
+        dead_letters_per_thousand_max: more within 1,000 offsets of one partition do, too.
     """
 
     def __init__(
@@ -68,6 +71,7 @@ class Writer:
         reload: Callable[[Batch], Load],
         clock: Clock,
         dead_letters_in_a_row_max: int,
+        dead_letters_per_thousand_max: int,
     ) -> None:
         self._database = database
         self._dead_letters = dead_letters
@@ -75,6 +79,7 @@ class Writer:
         self._clock = clock
         self._in_a_row_max = dead_letters_in_a_row_max
         self._in_a_row: dict[Partition, int] = {}
+        self._rate = DeathRate(dead_max=dead_letters_per_thousand_max)
         self._reached: dict[Partition, int] = {}
         self._fences: dict[Partition, int] = {}
         self._came_back = False
@@ -156,6 +161,7 @@ class Writer:
             found = self._patiently(lambda: self._database.claim(claims))
             for partition, claim in found.items():
                 self._in_a_row[partition] = claim.dead_letters_in_a_row
+                self._rate.begin(partition, claim.died_lately)
                 self._reached[partition] = claim.next_offset
                 self._fences[partition] = claim.fence
             self._outcomes.append(Claimed(claims=found))
@@ -206,12 +212,11 @@ class Writer:
             return
         partition, run = longest_run(part.load.batch.records, places(dead), self._in_a_row)
         if partition is not None and run > self._in_a_row_max:
-            raise TooManyDeadLetters(
-                f"{run} records of {partition.topic} [{partition.number}], one after the other, "
-                f"could not be written (the last reason: {dead[-1].reason} {part.summary}). "
-                "Nothing more was dead-lettered. Put the cause right, look at "
-                "stripeline.dead_letter, and start the sink again."
-            )
+            raise _too_many(partition, f"{run} records, one after the other,", part)
+        exceeded = self._rate.exceeded_by(places(dead))
+        if exceeded is not None:
+            partition, count = exceeded
+            raise _too_many(partition, f"{count} of {SPAN} records", part)
         new = [one for one in dead if place_of(one.record) not in self._acknowledged]
         if new:
             self._patiently(
@@ -228,6 +233,7 @@ class Writer:
         for partition, step in steps.items():
             self._in_a_row[partition] = step.dead_letters_in_a_row
             self._reached[partition] = step.next_offset
+        self._rate.note(places(load.dead))
         self._outcomes.append(
             Written(
                 next_offsets=load.next_offsets,
@@ -294,7 +300,7 @@ class Writer:
         dead = Load(
             batch=batch,
             tables=(),
-            dead=(Dead(record=record, reason=refused.sqlstate),),
+            dead=(Dead(record=record, reason=refused.sqlstate, stack=frames_of(refused)),),
             consumed=part.load.consumed,
             next_offsets=part.load.next_offsets,
             received_at_oldest=part.load.received_at_oldest,
@@ -348,3 +354,12 @@ class Writer:
             )
             if self._finish.wait(pause):
                 raise _Abandoned
+
+
+def _too_many(partition: Partition, what: str, part: _Part) -> TooManyDeadLetters:
+    reason = f"{part.load.dead[-1].reason} {part.summary}".strip()
+    return TooManyDeadLetters(
+        f"{what} of {partition.topic} [{partition.number}] could not be written (the last reason: "
+        f"{reason}). Nothing more was dead-lettered. Put the cause right, look at `stripeline "
+        "dead-letters list`, and start the sink again."
+    )

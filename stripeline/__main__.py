@@ -15,7 +15,11 @@ from runtime.errors import StripelineError
 # Name of the command, module that holds its Typer application `app`, the line in `--help`.
 MOUNTED = {
     "producer": ("producer.__main__", "Stripe -> Kafka: webhook, poll, backfill, relay, run, ..."),
-    "sink": ("sink.__main__", "Kafka -> Postgres: run, migrate."),
+    "sink": ("sink.__main__", "Kafka -> Postgres: run, verify, rebuild, replay, migrate."),
+    "dead-letters": (
+        "sink.dead_letters.__main__",
+        "What could not be processed: list, show, retry, discard.",
+    ),
     "doctor": ("stripeline.doctor", "Check settings, Kafka, registry, Postgres and Stripe."),
     "simulator": ("simulator.__main__", "A simulated Stripe for demos and tests."),
     "stack": ("stack.__main__", "A local Kafka, schema registry and Postgres: up, status, down."),

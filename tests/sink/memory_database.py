@@ -19,7 +19,7 @@ class MemoryDatabase:
         register_refuses: the SQLSTATE with which every dead letter is refused; none is if empty.
         away: so many calls of `write` fail before one is tried.
         lost_partitions: another sink has claimed them.
-        in_a_row: what `claim` says of each partition.
+        in_a_row, died_lately: what `claim` says of each partition.
         rows: places of the records that became rows, in order.
         dead: places and summaries of those in the register.
         looked_again: how often the tables were forgotten.
@@ -30,6 +30,7 @@ class MemoryDatabase:
     away: int = 0
     lost_partitions: set[Partition] = field(default_factory=set)
     in_a_row: dict[Partition, int] = field(default_factory=dict)
+    died_lately: dict[Partition, tuple[int, ...]] = field(default_factory=dict)
     rows: list[Place] = field(default_factory=list)
     dead: dict[Place, str] = field(default_factory=dict)
     next_offsets: dict[Partition, int] = field(default_factory=dict)
@@ -45,6 +46,7 @@ class MemoryDatabase:
                 next_offset=self.next_offsets.get(partition, 0),
                 fence=1,
                 dead_letters_in_a_row=self.in_a_row.get(partition, 0),
+                died_lately=self.died_lately.get(partition, ()),
             )
             for partition in partitions
         }

@@ -86,7 +86,10 @@ class Publisher:
 
     def dead_letters(self) -> list[tuple[str, bytes, dict[str, bytes]]]:
         """Key, value and headers of every dead letter."""
-        topic = self.names.dead_letters
+        return self.records(self.names.dead_letters)
+
+    def records(self, topic: str) -> list[tuple[str, bytes, dict[str, bytes]]]:
+        """Key, value and headers of every record of a topic of one partition."""
         consumer = Consumer({"bootstrap.servers": self._kafka, "group.id": "none"})
         try:
             partition = TopicPartition(topic, 0, 0)

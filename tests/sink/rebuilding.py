@@ -90,6 +90,23 @@ class Workplace:
             text=True,
         )
 
+    def dead_letters(self, *arguments: str) -> tuple[int, str]:
+        """`stripeline dead-letters ...`, its exit code and what it printed."""
+        done = self._dead_letters(*arguments)
+        return done.returncode, (done.stdout + done.stderr).decode()
+
+    def dead_letter_bytes(self, name: str) -> bytes:
+        """The original bytes of a dead letter."""
+        return self._dead_letters("show", name, "--value").stdout
+
+    def _dead_letters(self, *arguments: str) -> "subprocess.CompletedProcess[bytes]":
+        return subprocess.run(
+            [sys.executable, "-m", "stripeline", "dead-letters", *arguments],
+            env=self.environment(),
+            capture_output=True,
+            check=False,
+        )
+
     def said(self, *arguments: str) -> tuple[int, str]:
         """`stripeline sink ...`, its exit code and what it printed."""
         with self.command(*arguments) as process:

@@ -36,6 +36,7 @@ def written(
     *batches: Sequence[Record],
     letters: MemoryDeadLetters | None = None,
     in_a_row_max: int = 3,
+    per_thousand_max: int = 100,
 ) -> list[Outcome]:
     """What became of batches that a writer was given, one after the other."""
     writer = Writer(
@@ -44,6 +45,7 @@ def written(
         reload=LOADER.load,
         clock=SystemClock(),
         dead_letters_in_a_row_max=in_a_row_max,
+        dead_letters_per_thousand_max=per_thousand_max,
     )
     writer.start()
     writer.claim({ONE, TWO})
@@ -147,6 +149,24 @@ def test_a_restart_does_not_begin_to_count_anew() -> None:
     assert isinstance(error_of(outcomes), TooManyDeadLetters)
     assert letters.letters == []
     assert database.next_offsets == {}
+
+
+def test_too_many_dead_letters_within_a_thousand_stop_the_writer() -> None:
+    bad = {place(offset): BAD_VALUE for offset in range(0, 10, 2)}
+    database, letters = MemoryDatabase(poison=bad), MemoryDeadLetters()
+    outcomes = written(database, records(10), letters=letters, per_thousand_max=3)
+    assert isinstance(error_of(outcomes), TooManyDeadLetters)
+    assert [one.record.offset() for one in letters.letters] == [0, 2, 4]
+    assert database.next_offsets == {ONE: 6}
+
+
+def test_what_died_lately_counts_after_a_restart() -> None:
+    database = MemoryDatabase(
+        poison={place(500): BAD_VALUE}, died_lately={ONE: (1, 7, 9)}, next_offsets={ONE: 500}
+    )
+    outcomes = written(database, [records(501)[500]], per_thousand_max=3)
+    assert isinstance(error_of(outcomes), TooManyDeadLetters)
+    assert database.next_offsets == {ONE: 500}
 
 
 def test_one_partitions_dead_letters_do_not_count_for_another() -> None:

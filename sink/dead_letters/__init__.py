@@ -1,0 +1,1 @@
+"""What could not be processed: looked at, tried again, or done with."""

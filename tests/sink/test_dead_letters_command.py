@@ -1,0 +1,157 @@
+"""`stripeline dead-letters` on real Kafka, registry and Postgres."""
+
+import json
+from typing import Any
+
+import psycopg
+import pytest
+from confluent_kafka import Producer
+
+from schemas.dead_letters import DeadLetter
+from tests.infrastructure import Infrastructure
+from tests.sink.changes import TICKET, change, schema_of
+from tests.sink.conftest import SinkStarter
+from tests.sink.publisher import Publisher
+from tests.sink.rebuilding import Workplace
+from tests.sink.test_sink_process import DEAD, arrives, first
+
+pytestmark = pytest.mark.stack
+Session = psycopg.Connection[Any]
+
+
+@pytest.fixture
+def workplace(stack: Infrastructure, namespace: str, database_url: str) -> Workplace:
+    return Workplace(stack, namespace=namespace, database_url=database_url)
+
+
+@pytest.fixture
+def tickets(publisher: Publisher) -> int:
+    """The schema's id of an object topic for tickets."""
+    publisher.make_topic(publisher.names.object_topic("ticket"), partitions=1)
+    return publisher.register("ticket", schema_of(TICKET))
+
+
+@pytest.fixture
+def refused(
+    sink: SinkStarter, publisher: Publisher, postgres: Session, tickets: int
+) -> SinkStarter:
+    """Two changes of one object in the table or dead, by a constraint that refuses the first."""
+    sink().start()
+    publisher.publish("ticket", tickets, [change("other", 1)])
+    arrives(postgres, "select count(*) from stripe.ticket", 1)
+    postgres.execute("alter table stripe.ticket add constraint cheap check (amount < 100)")
+    publisher.publish("ticket", tickets, [change("a", 1, amount=500, title="dear")])
+    arrives(postgres, DEAD, 1)
+    return sink
+
+
+def origin_of(publisher: Publisher) -> str:
+    ((_key, _value, headers),) = publisher.dead_letters()
+    return DeadLetter.from_headers(headers.items()).name
+
+
+def test_a_letter_retried_when_its_cause_is_gone_becomes_its_row(
+    workplace: Workplace, publisher: Publisher, postgres: Session, refused: SinkStarter
+) -> None:
+    name = origin_of(publisher)
+    code, told = workplace.dead_letters("list")
+    assert (code, name in told, "23514" in told) == (0, True, True), told
+    code, told = workplace.dead_letters("retry", name)
+    assert code == 1
+    assert "cheap" in told
+    assert first(postgres, DEAD) == 1
+    postgres.execute("alter table stripe.ticket drop constraint cheap")
+    code, told = workplace.dead_letters("retry", name)
+    assert (code, "1 of 1 retried" in told) == (0, True), told
+    assert first(postgres, "select title from stripe.ticket where id = 'a'") == "dear"
+    assert first(postgres, DEAD) == 0
+    assert "no open dead letters" in workplace.dead_letters("list")[1]
+
+
+def test_a_letter_retried_after_a_newer_event_leaves_the_newer_row(
+    workplace: Workplace,
+    publisher: Publisher,
+    postgres: Session,
+    tickets: int,
+    refused: SinkStarter,
+) -> None:
+    publisher.publish("ticket", tickets, [change("a", 2, amount=5, title="newer")])
+    arrives(postgres, "select title from stripe.ticket where id = 'a'", "newer")
+    postgres.execute("alter table stripe.ticket drop constraint cheap")
+    assert workplace.dead_letters("retry", "--all")[0] == 0
+    assert first(postgres, "select title from stripe.ticket where id = 'a'") == "newer"
+    assert first(postgres, DEAD) == 0
+
+
+def test_a_letter_says_where_it_died_and_keeps_its_bytes(
+    workplace: Workplace, publisher: Publisher, refused: SinkStarter
+) -> None:
+    ((key, value, _headers),) = publisher.dead_letters()
+    name = origin_of(publisher)
+    code, told = workplace.dead_letters("show", name)
+    assert code == 0
+    assert f"key {key}" in told
+    assert "sink.postgres" in told
+    assert "PostgresRefused" in told
+    assert "dear" not in told
+    assert workplace.dead_letter_bytes(name) == value
+
+
+def test_a_discarded_letter_is_listed_no_more_and_counts_no_more(
+    workplace: Workplace, publisher: Publisher, postgres: Session, refused: SinkStarter
+) -> None:
+    name = origin_of(publisher)
+    assert workplace.dead_letters("discard", name)[0] == 0
+    assert first(postgres, DEAD) == 0
+    assert "no open dead letters" in workplace.dead_letters("list")[1]
+    code, told = workplace.dead_letters("discard", name)
+    assert code == 2
+    assert name in told
+
+
+def test_a_letter_of_the_relay_goes_back_into_the_inbox_as_it_was(
+    stack: Infrastructure, workplace: Workplace, publisher: Publisher
+) -> None:
+    inbox = publisher.names.inbox
+    publisher.make_topic(inbox, partitions=1)
+    letter = DeadLetter(
+        service="relay", topic=inbox, partition=0, offset=41, reason="bad_json", at=1
+    )
+    body = json.dumps({"id": "evt_1"}).encode()
+    producer = Producer({"bootstrap.servers": stack.kafka})
+    for _ in range(2):  # As a relay leaves it that was killed in between.
+        producer.produce(
+            publisher.names.dead_letters,
+            key="cus_1",
+            value=body,
+            headers=[*letter.headers([("stripeline.kind", b"event")])],
+        )
+    producer.flush()
+    code, told = workplace.dead_letters("list", "--service", "relay")
+    assert (code, "1 open dead letters" in told) == (0, True), told
+    assert workplace.dead_letters("retry", letter.name)[0] == 0
+    assert publisher.records(inbox) == [("cus_1", body, {"stripeline.kind": b"event"})]
+    assert "no open dead letters" in workplace.dead_letters("list")[1]
+
+
+def test_a_choice_that_says_nothing_or_everything_twice_is_refused(workplace: Workplace) -> None:
+    assert workplace.dead_letters("retry")[0] == 2
+    assert workplace.dead_letters("discard", "t/0/1", "--all")[0] == 2
+
+
+def test_too_many_dead_letters_within_a_thousand_stop_the_sink_and_a_restart_drains_no_more(
+    sink: SinkStarter, publisher: Publisher, postgres: Session, tickets: int
+) -> None:
+    for number in range(3):
+        publisher.publish_values("ticket", [("same key", b"garbage")])
+        publisher.publish("ticket", tickets, [change(f"good{number}", 1)])
+    for attempt in ("first", "second"):
+        service = sink(attempt, SINK_DEAD_LETTERS_PER_THOUSAND_MAX="3")
+        service.launch()
+        if attempt == "first":
+            arrives(postgres, DEAD, 3)
+            arrives(postgres, "select count(*) from stripe.ticket", 3)
+            publisher.publish_values("ticket", [("same key", b"garbage")])
+        assert service.wait() == 1
+        assert "4 of 1000 records" in service.log()
+        assert first(postgres, DEAD) == 3
