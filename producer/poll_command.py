@@ -5,6 +5,7 @@ from typing import Final
 
 from producer.backfill_command import backfill_of
 from producer.connected_accounts import connected_accounts
+from producer.errors import StripeRefused
 from producer.event_list import EventList
 from producer.kafka_cursors import Cursors
 from producer.kafka_inbox_writer import InboxWriter
@@ -18,6 +19,7 @@ from producer.stripe_api import StripeApi
 from producer.topics import TopicLayout
 from runtime import logs
 from runtime.clock import Clock, SystemClock
+from runtime.errors import WrongSetting
 from runtime.health import Health, HealthServer
 from runtime.metrics import Meters
 from runtime.retry import Backoff
@@ -70,7 +72,15 @@ def run(*, connected: bool) -> None:
 
     def work() -> None:
         topics.ensure()
-        poller.poll()
+        try:
+            poller.poll()
+        except StripeRefused as refused:
+            raise WrongSetting(
+                f"STRIPE_API_KEY: Stripe refuses to show events ({refused.reason}). "
+                f"{refused.said} A restricted key needs read access to events, with --connected to "
+                "accounts too. "
+                "Example: STRIPE_API_KEY=rk_live_..."
+            ) from refused
 
     def doubt() -> str:
         if stop.requested:

@@ -1,12 +1,20 @@
 """Polls Stripe's list of events, so that a webhook which was lost for good is made up for."""
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Any, Final, Protocol
 
-from producer.errors import LimiterStopped, RequestRefused, StripeRefused, StripeUnreachable
+from producer.errors import (
+    LimiterStopped,
+    RecordTooLarge,
+    RequestRefused,
+    StripeRefused,
+    StripeUnreachable,
+)
 from producer.event_list import EventList, ListedEvent, Slice
 from producer.poll_cursor import RETENTION_SECONDS, PollCursor, cursor_key, poll_cursors
 from producer.remembered_events import RememberedEvents
@@ -23,6 +31,16 @@ ACCOUNTS_AT_ONCE: Final = 8
 """Asked side by side: an answer takes long, and each account has limits of its own."""
 CURSOR_SECONDS_MAX: Final = 60
 """A quiet account's cursor is stored again when it is that old."""
+
+
+class Outcome(StrEnum):
+    """What became of an event that Stripe listed."""
+
+    WRITTEN = "written"
+    REPEATED = "repeated"
+    """It was written before."""
+    OTHER_MODE = "other_mode"
+    TOO_LARGE = "too_large"
 
 
 class Writer(Protocol):
@@ -245,33 +263,37 @@ class Poller:
 
     def _write(self, account_id: str, part: Slice) -> None:
         """Put the slice's events into the inbox, and remember them when they are there."""
-        wanted = [event for event in part.events if self._put(account_id, event)]
+        outcomes = Counter(self._put(account_id, event) for event in part.events)
         self._writer.flush()
         for event in part.events:
             self._remembered.add(_name(account_id, event.event_id), second=event.second)
-        self._meters.add(POLL_EVENTS, len(wanted), outcome="written")
-        self._meters.add(POLL_EVENTS, part.repeated, outcome="repeated")
-        self._meters.add(POLL_EVENTS, len(part.events) - len(wanted), outcome="other_mode")
+        outcomes[Outcome.REPEATED] = part.repeated
+        for outcome in Outcome:
+            self._meters.add(POLL_EVENTS, outcomes[outcome], outcome=outcome.value)
 
-    def _put(self, account_id: str, event: ListedEvent) -> bool:
-        """Hand one event to the inbox; whether it is of the mode that is stored."""
+    def _put(self, account_id: str, event: ListedEvent) -> "Outcome":
+        """Hand one event to the inbox, if it is one that is stored."""
         try:
             route = self._router.route(event.body, account_id=account_id)
         except RequestRefused as refused:
             raise StripeUnreachable("Stripe listed something else than events.") from refused
         if self._livemode is not None and route.livemode is (not self._livemode):
-            return False
-        self._writer.put(
-            key=route.key,
-            value=event.body,
-            envelope=Envelope(
-                kind=route.kind,
-                source=Source.POLL,
-                received_at=self._clock.utc_micros(),
-                account_id=route.account_id,
-            ),
+            return Outcome.OTHER_MODE
+        envelope = Envelope(
+            kind=route.kind,
+            source=Source.POLL,
+            received_at=self._clock.utc_micros(),
+            account_id=route.account_id,
         )
-        return True
+        try:
+            self._writer.put(key=route.key, value=event.body, envelope=envelope)
+        except RecordTooLarge:
+            # Whatever waited for it would wait for ever; reconcile finds what it changed.
+            logs.logger("poll").error(
+                "event is larger than an inbox record may be", event_id=event.event_id
+            )
+            return Outcome.TOO_LARGE
+        return Outcome.WRITTEN
 
     def _move(self, account_id: str, cursor: PollCursor, *, written: bool) -> None:
         """Let the cursor stand where it does now; not each quiet second is worth a record."""

@@ -60,7 +60,7 @@ POLL_EVENTS = Metric(
     kind=Kind.COUNTER,
     meaning=(
         "Events that Stripe listed, by outcome: written to the inbox, repeated (written before), "
-        "or of the other mode."
+        "other_mode or too_large."
     ),
     labels=("outcome",),
 )
@@ -115,7 +115,7 @@ RELAY_REFETCHED = Metric(
 RELAY_WANTED = Metric(
     name="stripeline_relay_wanted_total",
     kind=Kind.COUNTER,
-    meaning="Objects published without all of their lists and asked for, by reason.",
+    meaning="Objects asked for, their lists not being whole or listing them no more, by reason.",
     labels=("reason",),
 )
 RELAY_INCOMPLETE = Metric(

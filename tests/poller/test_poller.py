@@ -7,7 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from producer.errors import KafkaUnreachable, StripeRefused, StripeUnreachable
+from producer.errors import (
+    KafkaUnreachable,
+    RecordTooLarge,
+    StripeRefused,
+    StripeUnreachable,
+)
 from producer.event_list import EventList
 from producer.poll_cursor import RETENTION_SECONDS, cursor_key
 from producer.poller import ACCOUNTS_AT_ONCE, Poller
@@ -292,6 +297,19 @@ def test_an_event_of_the_other_mode_is_counted_once_and_not_stored() -> None:
 
     assert here.kafka.numbers() == [2]
     assert here.meters.value(POLL_EVENTS, outcome="other_mode") == 1
+
+
+def test_an_event_too_large_for_the_inbox_holds_no_other_up() -> None:
+    here = Installation()
+    poller = here.poller()
+    poller.poll()
+    here.listed.add(1, second=NOW)
+    here.listed.add(2, second=NOW)
+    here.kafka.steps = Steps(fail_at=1, failure=RecordTooLarge("large"))
+    poller.poll()
+
+    assert here.kafka.numbers() == [2]
+    assert here.meters.value(POLL_EVENTS, outcome="too_large") == 1
 
 
 def test_each_account_has_a_cursor_and_keys_of_its_own() -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from runtime.errors import ExitCode
 from simulator.endpoints import Endpoint
 from simulator.faults import FaultPlan, ResponseFault, ResponseFaultKind
 from tests.end_to_end.installation import ARRIVE_SECONDS_MAX
@@ -60,6 +61,16 @@ def test_it_waits_while_stripe_refuses_and_goes_on_by_itself(polled: Polled) -> 
     _await_rows(
         polled, f"select name from stripe.customer where id = '{made}'", [{"name": "meanwhile"}]
     )
+
+
+def test_a_key_that_may_not_read_events_is_a_wrong_setting(polled: Polled) -> None:
+    poller = polled.installation.service(
+        "producer", "poll", name="refused", STRIPE_API_KEY="sk_live_other"
+    )
+    poller.launch()
+
+    assert poller.wait() == ExitCode.WRONG_USAGE
+    assert "STRIPE_API_KEY: Stripe refuses to show events" in poller.log()
 
 
 def test_two_accounts_with_the_same_coupon_id_do_not_collide(polled: Polled) -> None:
