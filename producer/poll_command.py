@@ -77,9 +77,8 @@ def run(*, connected: bool) -> None:
         except StripeRefused as refused:
             raise WrongSetting(
                 f"STRIPE_API_KEY: Stripe refuses to show events ({refused.reason}). "
-                f"{refused.said} A restricted key needs read access to events, with --connected to "
-                "accounts too. "
-                "Example: STRIPE_API_KEY=rk_live_..."
+                f"{refused.said} A restricted key needs read access to events, and with "
+                "--connected to accounts. Example: STRIPE_API_KEY=rk_live_..."
             ) from refused
 
     def doubt() -> str:
