@@ -70,6 +70,7 @@ class Normaliser:
         self._positions = {source: at for at, source in enumerate(self._kinds)}
         self._embedded = _embedded_fields(object_type.columns)
         self._apart = _lists_apart(object_type.name)
+        self._better_id = self._position_of_better_id()
         self._filling = Filling(object_type.columns, self._kinds, self._positions)
         self._nested = self._nested_fields()
         rule = object_type.key_rule
@@ -96,6 +97,8 @@ class Normaliser:
     def cells(self, body: msgspec.Struct) -> Cells:
         """The cells of a body that was read into `struct`."""
         cells = msgspec.structs.astuple(body)
+        if self._better_id is not None:
+            cells = self._with_better_id(cells)
         width = len(self._kinds)
         if len(cells) == width:
             return (*cells, _ABSENT)
@@ -187,7 +190,17 @@ class Normaliser:
             cells.append(_ABSENT if cell is None and kind is ColumnKind.JSON else cell)
         if not self.identified_by_id:
             cells[0] = object_id(self.object_type, fields)
-        return (*cells, msgspec.json.encode(extra) if extra else _ABSENT)
+        found = self._with_better_id(tuple(cells))
+        return (*found, msgspec.json.encode(extra) if extra else _ABSENT)
+
+    def _position_of_better_id(self) -> int | None:
+        """Of the field by which old bodies tell objects apart whose ids do not."""
+        older = [feed.place.field for feed in self._columns[0].older]
+        return self._positions[older[0]] if older else None
+
+    def _with_better_id(self, cells: Cells) -> Cells:
+        better = None if self._better_id is None else cells[self._better_id]
+        return cells if better is None else (better, *cells[1:])
 
     def _learn(self, extra: Mapping[str, Any]) -> None:
         new = [name for name in extra if name not in self._learnt]

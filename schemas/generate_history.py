@@ -10,6 +10,7 @@ named for the commit. Nothing of them is kept but names, kinds and versions.
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Final
 
 import orjson
 
@@ -22,7 +23,7 @@ from schemas.shapes import Shape
 def history(read: Iterable[Read]) -> dict[str, object]:
     """The content of `history.json`."""
     in_order = sorted(read, key=lambda one: one.version)
-    found: dict[str, dict[str, Lifetime]] = {}
+    found = {name: dict(fields) for name, fields in UNTOLD.items()}
     for one in in_order:
         for name, fields in one.fields.items():
             known = found.setdefault(name, {})
@@ -35,6 +36,13 @@ def history(read: Iterable[Read]) -> dict[str, object]:
             for name, fields in sorted(found.items())
         },
     }
+
+
+UNTOLD: Final[Mapping[str, Mapping[str, Lifetime]]] = {
+    "line_item": {"unique_id": Lifetime(first="2019-02-11", last="2019-11-05", shape=Shape.STRING)}
+}
+"""Fields that only Stripe's changelog speaks of: docs.stripe.com/changelog/2019-12-03/
+standardizes-invoice-line-item-ids."""
 
 
 def _longer(known: Lifetime | None, now: Lifetime) -> Lifetime:

@@ -178,6 +178,9 @@ def test_every_conversion_is_used_and_has_a_case() -> None:
                 '"type":"price_details"}',
             },
         ),
+        # Ids of lines were not unique once.
+        ("line_item", {"id": "sli_1", "unique_id": "il_1"}, {"id": "il_1", "unique_id": "il_1"}),
+        ("line_item", {"id": "il_1"}, {"id": "il_1", "unique_id": "il_1"}),
         # A field that was renamed twice.
         (
             "checkout.session",
@@ -243,7 +246,7 @@ def test_every_conversion_is_used_and_has_a_case() -> None:
 def test_what_counts_where_places_meet(
     name: str, fields: dict[str, Any], expected: dict[str, Any]
 ) -> None:
-    (found,) = row(name, {"id": "x_0", "object": name, **fields})
+    (found,) = row(name, {"object": name, "id": "x_0"} | fields)
 
     assert {column: found[column] for column in expected} == expected
 

@@ -86,6 +86,7 @@ def test_a_field_is_told_by_its_first_and_last_version_and_its_newest_shape(
     assert found == {
         "versions": {"2019-02-19": "stripe/openapi abc123", "2023-10-16": "stripe 7.14.0"},
         "objects": {
+            "line_item": {"unique_id": "2019-02-11 2019-11-05 string"},
             "person": {"object": "2019-02-19 2023-10-16 enum"},
             "thing": {
                 "colour": "2019-02-19 2019-02-19 string",
