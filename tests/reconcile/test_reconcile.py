@@ -6,6 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from runtime.errors import ExitCode
+from tests.end_to_end.installation import ARRIVE_SECONDS_MAX
+from tests.end_to_end.services import eventually
 from tests.infrastructure import Infrastructure
 from tests.isolation import fresh_database, fresh_namespace
 from tests.reconcile.installation import Merchant, merchant
@@ -263,3 +265,23 @@ def test_children_that_their_parents_record_does_without_are_compared_too(
     shared.await_row(query, description=name)
     shared.await_relayed()
     assert "repaired=0 " in shared.reconcile("checkout.session").lines["checkout.session"]
+
+
+def test_on_a_schedule_it_begins_at_once_and_says_what_it_found(shared: Merchant) -> None:
+    (product,) = shared.simulator.make("product", events=False)
+    scheduled = shared.launch("product", "--every", "1h")
+    scheduled.await_ready()
+    found = "stripeline_reconcile_found_total"
+    eventually(
+        lambda: scheduled.metric(f'{found}{{object="product",told="yes",verdict="created"}}') >= 1,
+        seconds_max=ARRIVE_SECONDS_MAX,
+        what="the missing product is found",
+    )
+    shared.await_row(f"select id from stripe.product where id = '{product}'", id=product)
+    assert scheduled.stop() == ExitCode.OK
+
+
+def test_a_key_that_stripe_does_not_know_is_told(shared: Merchant) -> None:
+    said = shared.reconcile("product", STRIPE_API_KEY="sk_live_of_others")
+    assert said.code is ExitCode.WRONG_USAGE
+    assert "STRIPE_API_KEY" in said.everything
