@@ -1,10 +1,9 @@
 """`stripeline producer poll`: reads the settings and wires the poller."""
 
-from collections.abc import Callable, Iterable
 from typing import Final
 
 from producer.backfill_command import backfill_of
-from producer.connected_accounts import connected_accounts
+from producer.connected_accounts import OWN, CurrentAccounts
 from producer.errors import StripeRefused
 from producer.event_list import EventList
 from producer.kafka_cursors import Cursors
@@ -28,8 +27,6 @@ from runtime.stop import Stop
 from schemas.objects import load_catalogue
 from schemas.topics import Names
 
-ACCOUNTS_SECONDS: Final = 300.0
-"""How long a list of the connected accounts is good; a new account is polled from then on."""
 AGAIN: Final = Backoff(first_seconds=1.0, factor=2.0, pause_seconds_max=30.0)
 
 
@@ -123,7 +120,7 @@ def _poller(
     )
     return Poller(
         events=EventList(api=api, may_go_on=lambda: not stop.requested),
-        accounts=_accounts(api, clock=clock) if connected else lambda: ("",),
+        accounts=CurrentAccounts(api, clock=clock) if connected else lambda: (OWN,),
         writer=writer,
         cursors=cursors,
         router=Router(catalogue=load_catalogue()),
@@ -155,18 +152,3 @@ class _Topics:
         if not self._made:
             self._topics.ensure_streams()
             self._made = True
-
-
-def _accounts(api: StripeApi, *, clock: Clock) -> Callable[[], Iterable[str]]:
-    """All accounts, asked for anew now and then; the merchant's own is the first."""
-    known: list[str] = []
-    asked_at = -ACCOUNTS_SECONDS
-
-    def current() -> Iterable[str]:
-        nonlocal known, asked_at
-        if clock.monotonic_seconds() - asked_at >= ACCOUNTS_SECONDS or not known:
-            known = ["", *connected_accounts(api)]
-            asked_at = clock.monotonic_seconds()
-        return known
-
-    return current
