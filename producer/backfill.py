@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol, assert_never
 
 from producer.asking import Answer, Asking
 from producer.backfill_items import Item, ItemReader, has_field, shown_inside
-from producer.backfill_plan import Listing, Single
+from producer.backfill_plan import ACCOUNT, Listing, Single
 from producer.backfill_questions import Asked, Cut, Questions, object_name_of
 from producer.backfill_report import ObjectTally, Tally, reason_told
 from producer.backfill_scope import Scope
@@ -35,7 +35,6 @@ REFUSALS_MAX: Final = 20
 """Of a list below others, without any that was read: then it is not asked for any more."""
 UNAUTHORIZED: Final = "unauthorized"
 FORBIDDEN: Final = "forbidden"
-ACCOUNT: Final = "account"
 SAVE_SECONDS: Final = 1.0
 SAVE_RECORDS_MAX: Final = 20_000
 TURN_SECONDS: Final = 0.2
@@ -74,6 +73,7 @@ class Backfill:
     Args:
         owned: types that only come with their parents.
         shown: is called again and again, for whoever watches.
+        save_seconds: between two cursors.
     """
 
     def __init__(
@@ -92,6 +92,7 @@ class Backfill:
         shown: Callable[[], None],
         clock: Clock,
         stop: Stop,
+        save_seconds: float = SAVE_SECONDS,
     ) -> None:
         self._scope = scope
         self._questions = Questions(api=api)
@@ -106,6 +107,7 @@ class Backfill:
         self._shown = shown
         self._clock = clock
         self._stop = stop
+        self._save_seconds = save_seconds
         self._accounts: list[Account] = []
         self._active: list[Root] = []
         self._ready: deque[Reading | Cut] = deque()
@@ -238,7 +240,8 @@ class Backfill:
             case Cut():
                 self._take_whole(asked, answer)
             case Root():
-                self._take_single(asked, answer)
+                assert isinstance(asked.source, Single)
+                self._take_single(asked, asked.source, answer)
             case _:
                 assert_never(asked)
 
@@ -364,25 +367,28 @@ class Backfill:
         cut.page.outstanding -= 1
         self._settle(cut.reading)
 
-    def _take_single(self, root: Root, answer: Answer[Asked]) -> None:
+    def _take_single(self, root: Root, source: Single, answer: Answer[Asked]) -> None:
         refused = answer.error
         if isinstance(refused, StripeRefused):
             if refused.reason == UNAUTHORIZED and not root.account.account_id:
                 raise refused
-            root.skipped = reason_told(refused.reason, refused.said)
-            self._skip(root.source.object_name, root.skipped)
+            if source.keeps:
+                root.skipped = reason_told(refused.reason, refused.said)
+                self._skip(source.object_name, root.skipped)
         else:
             retrieved: Retrieved = answer.found
             if not retrieved.gone:
-                self._put_single(root, retrieved)
+                self._put_single(root, source, retrieved)
         self._finish(root)
 
-    def _put_single(self, root: Root, retrieved: Retrieved) -> None:
+    def _put_single(self, root: Root, source: Single, retrieved: Retrieved) -> None:
         item = self._items.read(retrieved.body, root.account.account_id)
-        if item.object_name == ACCOUNT and item.created is not None:
+        if source.object_name == ACCOUNT and item.created is not None:
             root.account.oldest = item.created
-        envelope = self._envelope(root.account, retrieved.observed_second, Evidence.RETRIEVE)
-        self._put(root, item, retrieved.body, envelope)
+        if source.keeps:
+            second = retrieved.observed_second
+            envelope = self._envelope(root.account, second, Evidence.RETRIEVE)
+            self._put(root, item, retrieved.body, envelope)
 
     def _is_wanted(self, item: Item) -> bool:
         # What only its parent shows is written with the parent, by one writer.
@@ -427,7 +433,7 @@ class Backfill:
 
     def _save_if_due(self) -> None:
         seconds = self._clock.monotonic_seconds() - self._saved_at
-        if seconds >= SAVE_SECONDS or self._put_since >= SAVE_RECORDS_MAX:
+        if seconds >= self._save_seconds or self._put_since >= SAVE_RECORDS_MAX:
             self._save()
 
     def _save(self) -> None:

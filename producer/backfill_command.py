@@ -12,7 +12,7 @@ from rich.console import Console
 from producer.asking import Asking
 from producer.backfill import Backfill
 from producer.backfill_items import ItemReader
-from producer.backfill_plan import plan_for, require_listed
+from producer.backfill_plan import plan_for, require_listed, with_age
 from producer.backfill_progress import Bars, Lines, Shown
 from producer.backfill_questions import Asked
 from producer.backfill_report import Tally
@@ -49,6 +49,7 @@ from schemas.topics import Names
 
 REQUESTS_AT_ONCE: Final = 64
 """At Stripe's 100 a second, each may take more than half a second."""
+ANSWER_SECONDS: Final = 0.5
 KAFKA_ATTEMPTS_MAX: Final = 5
 AGAIN: Final = Backoff(first_seconds=1.0, factor=2.0, pause_seconds_max=30.0)
 SELECTION_CHARACTERS_MAX: Final = 80
@@ -85,7 +86,7 @@ class Wanted:
             names = known
         return Scope(
             selection=_selection(names) if self.objects else "all",
-            plan=plan_for(names, ways),
+            plan=with_age(plan_for(names, ways)),
             since=_second(self.since),
             until=_second(self.until),
         )
@@ -112,7 +113,7 @@ def run(wanted: Wanted) -> None:
     shown = _shown(console, tally=tally, clock=clock)
     try:
         with _metrics_served(settings, clock=clock, meters=meters):
-            accounts = ("", *connected_accounts(api)) if wanted.connected else ("",)
+            accounts = ("", *_connected(api, stop)) if wanted.connected else ("",)
             done = backfill(
                 settings,
                 scope=scope,
@@ -245,6 +246,27 @@ def _api(settings: BackfillSettings, *, clock: Clock, limiter: RateLimiter) -> S
         clock=clock,
         limiter=limiter,
     )
+
+
+def _connected(api: StripeApi, stop: Stop) -> list[str]:
+    """The ids of the connected accounts.
+
+    Raises:
+        StripeUnreachable: Stripe did not answer for minutes.
+        StripeRefused: the key may not read them, or the account is no platform.
+    """
+    asking: Asking[None] = Asking(threads=1, stop=stop)
+    try:
+        asking.ask(None, lambda: list(connected_accounts(api)))
+        while (answer := asking.answer(seconds_max=ANSWER_SECONDS)) is None:
+            if stop.requested:
+                return []
+    finally:
+        asking.close()
+    if answer.error is not None:
+        raise answer.error
+    found: list[str] = answer.found
+    return found
 
 
 def _topics(settings: ProducerSettings, names: Names) -> Topics:

@@ -2,10 +2,14 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 from runtime.errors import WrongSetting
 from schemas.endpoints import ListEndpoint, Ways
+
+ACCOUNT: Final = "account"
+ACCOUNT_PATH: Final = "/v1/account"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,10 +43,15 @@ class Listing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Single:
-    """The only object of its type, which is retrieved."""
+    """The only object of its type, which is retrieved.
+
+    Attributes:
+        keeps: whether it is stored; else it is only looked at.
+    """
 
     object_name: str
     path: str
+    keeps: bool = True
 
     @property
     def address(self) -> str:
@@ -87,6 +96,14 @@ def plan_for(chosen: Iterable[str], ways: Mapping[str, Ways]) -> Plan:
     seen = {endpoint.object_name for endpoint in endpoints} | {one.object_name for one in singles}
     unlisted = tuple(name for name in wanted if name not in seen)
     return Plan(singles=singles, listings=listings, unlisted=unlisted)
+
+
+def with_age(plan: Plan) -> Plan:
+    """The same with the account itself, which tells how far back its objects may go."""
+    if any(single.object_name == ACCOUNT for single in plan.singles):
+        return plan
+    account = Single(object_name=ACCOUNT, path=ACCOUNT_PATH, keeps=False)
+    return replace(plan, singles=(account, *plan.singles))
 
 
 def require_listed(chosen: Iterable[str], ways: Mapping[str, Ways]) -> None:

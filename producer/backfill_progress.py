@@ -114,6 +114,8 @@ def is_at_work(found: ObjectTally, now: float) -> bool:
 
 def told(found: ObjectTally) -> str:
     """Rows, rate and time left of one type."""
+    if not found.rows:
+        return f"{found.requests:,} requests"
     per_second = found.rows / found.seconds if found.seconds > 0 else 0.0
     words = [f"{found.rows:,} rows", f"{per_second:,.0f}/s"]
     if found.share is not None and SHARE_MIN < found.share < 1:

@@ -6,10 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from producer.backfill_plan import Listing, Single
-from producer.backfill_windows import Window
+from producer.backfill_windows import STRIPE_BEGAN, Window
 
-STRIPE_BEGAN: Final = 1_293_840_000
-"""2011: nothing in Stripe was made before."""
 OPEN_PAGES_MAX: Final = 2
 """Of one reading, whose children are read: more would only wait."""
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+STRIPE_BEGAN: Final = 1_293_840_000
+"""2011: nothing in Stripe was made before."""
 SPAN_SECONDS_MIN: Final = 2
 """A second cannot be split: there is no finer filter than `created`."""
 
@@ -60,7 +62,7 @@ class Window:
         """
         if self.reached is None:
             return None
-        low = min(oldest, self.reached) if self.since is None else self.since
+        low = self._low(oldest, self.reached)
         span = self.reached - low
         if span < SPAN_SECONDS_MIN:
             return None
@@ -70,8 +72,14 @@ class Window:
     def seconds_left(self, *, oldest: int, newest: int) -> int:
         """How much time it spans."""
         high = self.reached if self.reached is not None else self.until
-        low = oldest if self.since is None else self.since
-        return max(0, (newest if high is None else high) - low)
+        high = newest if high is None else high
+        return max(0, high - self._low(oldest, high))
+
+    def _low(self, oldest: int, reached: int) -> int:
+        """Where it ends, as far as that is known."""
+        if self.since is not None:
+            return self.since
+        return oldest if oldest < reached else STRIPE_BEGAN
 
     def as_json(self) -> dict[str, Any]:
         """As a cursor holds it."""
