@@ -15,11 +15,11 @@ from runtime.settings import load
 from schemas.dead_letters import Settled
 from schemas.registry import Registry
 from sink.batch import Batch, Headers, Partition, Place
-from sink.dead_letters.kafka_letters import Letters
 from sink.dead_letters.letters import Letter
 from sink.errors import PostgresRefused, StillDead
 from sink.filling import Site
 from sink.kafka_dead_letters import SERVICE
+from sink.kafka_letters import Letters
 from sink.postgres_database import PostgresDatabase
 from sink.settings import DatabaseSettings
 
