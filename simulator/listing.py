@@ -1,6 +1,5 @@
 """Lists as Stripe pages them: newest first, by cursors that are ids."""
 
-from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -87,12 +86,12 @@ def list_objects(
 
 
 def _tests(resource: Resource, asked: dict[str, Any]) -> list[Callable[[Body], bool]]:
-    """What an object's body has to pass; nothing of what the index or the times answer."""
+    """What an object's body has to pass; nothing of what order and index answer."""
     indexed = _indexed(resource, asked)
     return [
         partial(_keeps, resource.filters[name], value)
         for name, value in asked.items()
-        if name != indexed
+        if name != indexed and not resource.filters[name].by_order
     ]
 
 
@@ -128,66 +127,33 @@ def page_of(bodies: list[Body], given: Body, *, name: str, url: str) -> Body:
 def _candidates(
     collection: Collection, resource: Resource, given: Body, asked: dict[str, Any]
 ) -> Iterable[str]:
+    """The ids of what the cursor, the times and the index leave, in the order of the list."""
+    times = next((asked[name] for name in asked if resource.filters[name].by_order), None)
+    since, until = _places(collection, times)
+    backwards = "ending_before" in given
     cursor = _cursor(given)
-    place = None
     if cursor is not None:
         place = collection.place(cursor[1])
         if place is None:
             raise no_such(resource.name, cursor[1], parameter=cursor[0])
-    backwards = "ending_before" in given
+        since = max(since, place + 1) if backwards else since
+        until = until if backwards else min(until, place)
     indexed = _indexed(resource, asked)
-    if indexed is not None:
-        members = collection.members(indexed, asked[indexed])
-        return _around(collection, members, place=place, backwards=backwards)
-    if backwards:
-        return collection.ids_oldest_first(above=-1 if place is None else place)
-    created = asked.get("created")
-    return collection.ids_newest_first(
-        below=_start(collection, place, created), down_to=_end(collection, created)
-    )
-
-
-def _around(
-    collection: Collection, members: list[str], *, place: int | None, backwards: bool
-) -> Iterable[str]:
+    if indexed is None:
+        walk = collection.ids_oldest_first if backwards else collection.ids_newest_first
+        return walk(since=since, until=until)
+    members = collection.members(indexed, asked[indexed], since=since, until=until)
     listed = [member for member in members if member not in collection.unlisted]
-    if place is not None:
-        at = bisect_left(listed, place, key=lambda member: collection.place(member) or 0)
-        beside = at < len(listed) and collection.place(listed[at]) == place
-        listed = listed[at + beside :] if backwards else listed[:at]
     return listed if backwards else reversed(listed)
 
 
-def _start(collection: Collection, place: int | None, created: Any) -> int | None:
-    """Skip what is newer than the asked range, so that a window of a long list is found fast."""
-    if created is None:
-        return place
-    newest = (
-        created
-        if isinstance(created, int)
-        else min(
-            (created[bound] for bound in ("lt", "lte") if created.get(bound) is not None),
-            default=None,
-        )
-    )
-    if newest is None:
-        return place
-    start = collection.first_place_after(newest)
-    return start if place is None else min(start, place)
-
-
-def _end(collection: Collection, created: Any) -> int:
-    """Skip what is older than the asked range."""
-    if created is None:
-        return 0
-    if isinstance(created, int):
-        return collection.first_place_after(created - 1)
-    oldest = [
-        created[bound] + (bound == "gt")
-        for bound in ("gt", "gte")
-        if created.get(bound) is not None
-    ]
-    return collection.first_place_after(max(oldest) - 1) if oldest else 0
+def _places(collection: Collection, times: Any) -> tuple[int, int]:
+    """From which place to which stands what was created in the asked range."""
+    if times is None or isinstance(times, int):
+        return collection.places_between(times, times)
+    first = [times[bound] + more for bound, more in (("gt", 1), ("gte", 0)) if bound in times]
+    last = [times[bound] - less for bound, less in (("lt", 1), ("lte", 0)) if bound in times]
+    return collection.places_between(max(first, default=None), min(last, default=None))
 
 
 def _cursor(given: Body) -> tuple[str, str] | None:

@@ -1,7 +1,7 @@
 """What a type of object is to the HTTP layer: its fields, parameters, filters and operations."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from simulator.identifiers import LONG
@@ -24,12 +24,14 @@ def hides_nothing(_session: Session, _body: Body, _given: Body) -> bool:
 class Filter:
     """A list's filter: how its parameter is read and which objects it keeps.
 
-    `indexed` is set where it asks for the value of one of `INDEXED_FIELDS`, as it stands.
+    `indexed` is set where it asks for the value of one of `INDEXED_FIELDS`, as it stands;
+    `by_order` where it asks for times of creation, by which the objects are in order.
     """
 
     parser: Parser
     keeps: Callable[[Body, Any], bool]
     indexed: bool = False
+    by_order: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,5 +144,5 @@ def _range(name: str, raw: Any) -> Any:
     return _BOUNDS(name, raw) if isinstance(raw, dict) else integer(name, raw)
 
 
-CREATED = {"created": within("created")}
+CREATED = {"created": replace(within("created"), by_order=True)}
 ACTIVE = {"active": equals("active", parser=boolean)}

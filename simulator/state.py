@@ -1,6 +1,6 @@
 """All simulated objects in memory: each type in its order of creation, found by id or parent."""
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -177,36 +177,48 @@ class Collection:
         self._order.pop()
         self._created.pop()
 
-    def newest_first(self, *, below: int | None = None) -> Iterator[Body]:
-        """The listed objects older than place `below`, newest first."""
-        return self._found(self.ids_newest_first(below=below))
+    def newest_first(self, *, until: int | None = None) -> Iterator[Body]:
+        """The listed objects before place `until`, newest first."""
+        return self._found(self.ids_newest_first(until=until))
 
-    def oldest_first(self, *, above: int = -1) -> Iterator[Body]:
-        """The listed objects newer than place `above`, oldest first."""
-        return self._found(self.ids_oldest_first(above=above))
+    def oldest_first(self) -> Iterator[Body]:
+        """The listed objects, oldest first."""
+        return self._found(self.ids_oldest_first())
 
-    def ids_newest_first(self, *, below: int | None = None, down_to: int = 0) -> Iterator[str]:
-        """The ids of the listed objects older than place `below`, newest first."""
-        for place in range(len(self._order) if below is None else below, down_to, -1):
-            identifier = self._order[place - 1]
-            if identifier is not None and identifier not in self.unlisted:
-                yield identifier
+    def ids_newest_first(self, *, since: int = 0, until: int | None = None) -> Iterator[str]:
+        """The ids of the listed objects from place `since` on and before `until`, backwards."""
+        end = len(self._order) if until is None else until
+        return self._listed(range(end - 1, since - 1, -1))
 
-    def ids_oldest_first(self, *, above: int = -1) -> Iterator[str]:
-        """The ids of the listed objects newer than place `above`, oldest first."""
-        for place in range(above + 1, len(self._order)):
-            identifier = self._order[place]
-            if identifier is not None and identifier not in self.unlisted:
-                yield identifier
+    def ids_oldest_first(self, *, since: int = 0, until: int | None = None) -> Iterator[str]:
+        """The ids of the listed objects from place `since` on and before `until`."""
+        return self._listed(range(since, len(self._order) if until is None else until))
 
-    def first_place_after(self, created: int) -> int:
-        """The place of the first object created later than the second `created`."""
-        return bisect_right(self._created, created)
+    def places_between(self, first: int | None, last: int | None) -> tuple[int, int]:
+        """The first place of what was created from second `first` to `last`, and the next one.
 
-    def members(self, field: str, value: str) -> list[str]:
-        """The ids of the objects whose `field` (one of `INDEXED_FIELDS`) is `value`, by age."""
+        None is no bound.
+        """
+        since = 0 if first is None else bisect_left(self._created, first)
+        until = len(self._created) if last is None else bisect_right(self._created, last)
+        return since, max(since, until)
+
+    def members(
+        self, field: str, value: str, *, since: int = 0, until: int | None = None
+    ) -> list[str]:
+        """The ids of the objects whose `field` is `value`, listed or not, oldest first.
+
+        Args:
+            field: one of `INDEXED_FIELDS`.
+            value: the id of a parent.
+            since: the first place that counts.
+            until: the first place that no longer does.
+        """
         found = self._by_field.get(field, {}).get(value, {})
-        return sorted(found, key=self._places.__getitem__)
+        end = len(self._order) if until is None else until
+        places = sorted(self._places[identifier] for identifier in found)
+        members = (self._order[place] for place in places if since <= place < end)
+        return [member for member in members if member is not None]
 
     def belonging(self, field: str, value: str) -> list[Body]:
         """The objects whose `field` (one of `INDEXED_FIELDS`) is `value`, oldest first."""
@@ -216,6 +228,12 @@ class Collection:
         """The ids in the fields by which an object that there is, or was, is found."""
         body = self.find(identifier) or self.deleted[identifier]
         return self._indexed(body, self._unseen.get(identifier))
+
+    def _listed(self, places: range) -> Iterator[str]:
+        for place in places:
+            identifier = self._order[place]
+            if identifier is not None and identifier not in self.unlisted:
+                yield identifier
 
     def _found(self, identifiers: Iterable[str]) -> Iterator[Body]:
         bodies = (self.find(identifier) for identifier in identifiers)

@@ -1,7 +1,7 @@
 """Objects made, changed and removed by control: of any type, one or a hundred thousand."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from schemas.objects import load_catalogue
@@ -59,6 +59,7 @@ class Making:
         """
         name = order.name
         self._check(name)
+        order = _with_time(order)
         session = _home(session, name, order.fields)
         template, unseen = self._template(session, name, order.fields)
         times = Times(
@@ -150,6 +151,14 @@ class Making:
             if kind is None:
                 return
             session.say(kind, body)
+
+
+def _with_time(order: Order) -> Order:
+    """A time of creation that stands among the fields counts as one that is asked for."""
+    if "created" not in order.fields:
+        return order
+    rest = {key: value for key, value in order.fields.items() if key != "created"}
+    return replace(order, fields=rest, created=int(order.fields["created"]))
 
 
 def _chosen(key: str, by_hand: Any, made_up: Any) -> Any:

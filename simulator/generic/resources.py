@@ -5,21 +5,17 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
-from schemas.endpoints import ListEndpoint, Ways, load_ways
+from schemas.endpoints import Ways, load_ways
 from schemas.shapes import FieldShape, Shape, load_shapes
 from simulator.generic.families import embedded
+from simulator.generic.hidden import EVERY, Hidden
 from simulator.generic.prefixes import prefix_of
-from simulator.generic.relations import relations, relations_of
+from simulator.generic.relations import relations_of
 from simulator.parameters import Parser, anything, boolean, integer, metadata, number, text
-from simulator.resource import CREATED, Filter, Include, Resource, equals, hides_nothing
+from simulator.resource import CREATED, Filter, Hides, Include, Resource, equals, hides_nothing
 from simulator.session import Session
 from simulator.state import INDEXED_FIELDS, Body
 
-EVERY: Final = "all"
-"""The value of a filter that asks for the rows that are hidden without it, too."""
-ENDED: Final = frozenset({"canceled", "expired"})
-OPEN_ONLY: Final = frozenset({"review"})
-"""Types whose list shows what is open and nothing else."""
 FIXED: Final = frozenset({"id", "object", "created", "livemode"})
 
 
@@ -41,11 +37,11 @@ def parsers_of(name: str) -> dict[str, Parser]:
 
 def _completed(resource: Resource, ways: Ways) -> Resource:
     """A resource written by hand, with the filters and expanded fields that it lacks."""
-    hides = resource.hides
-    if hides is hides_nothing and _hides_some(ways):
-        hides = partial(_hides, ways)
-    elif _hides_some(ways):
-        hides = partial(_either, resource, ways)
+    hides, hidden = resource.hides, Hidden(ways)
+    if hidden.any and hides is hides_nothing:
+        hides = hidden
+    elif hidden.any:
+        hides = partial(_either, resource.hides, hidden)
     return replace(
         resource,
         hides=hides,
@@ -54,12 +50,12 @@ def _completed(resource: Resource, ways: Ways) -> Resource:
     )
 
 
-def _either(resource: Resource, ways: Ways, session: Session, body: Body, asked: Body) -> bool:
-    return resource.hides(session, body, asked) or _hides(ways, session, body, asked)
+def _either(one: Hides, other: Hides, session: Session, body: Body, asked: Body) -> bool:
+    return one(session, body, asked) or other(session, body, asked)
 
 
 def _generic(name: str, ways: Ways) -> Resource:
-    fields = load_shapes()[name]
+    fields, hidden = load_shapes()[name], Hidden(ways)
     filters = {
         field: equals(field, parser=_parser(field, one))
         for field, one in fields.items()
@@ -74,7 +70,7 @@ def _generic(name: str, ways: Ways) -> Resource:
         prefix=prefix_of(name),
         blank={},
         filters={**filters, **_reading_filters(ways), **_parent_filters(ways)},
-        hides=partial(_hides, ways) if _hides_some(ways) else hides_nothing,
+        hides=hidden if hidden.any else hides_nothing,
         references={
             field: one.targets[0]
             for field, one in fields.items()
@@ -118,49 +114,6 @@ def _included(ways: Ways) -> dict[str, Include]:
 
 def _embedded(parent: str, field: str, session: Session, body: Body) -> Body:
     return embedded(session, parent, field, body)
-
-
-def _hides_some(ways: Ways) -> bool:
-    return (
-        ways.object_name in OPEN_ONLY
-        or bool(_beside_a_flat_one(ways))
-        or any(listed.passes != ({},) and not listed.parent for listed in ways.lists)
-    )
-
-
-def _hides(ways: Ways, session: Session, body: Body, asked: Body) -> bool:
-    """Whether Stripe leaves the row out of a list that was asked for so."""
-    if ways.object_name in OPEN_ONLY:
-        return not body["open"]
-    for listed in _beside_a_flat_one(ways):
-        if listed.parent_field not in asked and _is_aside(session, listed, body):
-            return True
-    return any(_left_out(listed, body, asked) for listed in ways.lists if not listed.parent)
-
-
-def _beside_a_flat_one(ways: Ways) -> list[ListEndpoint]:
-    """The lists of one parent's objects that the plain list of the same address leaves out."""
-    flat = {listed.path for listed in ways.lists if not listed.parent}
-    return [listed for listed in ways.lists if listed.parent and listed.path in flat]
-
-
-def _is_aside(session: Session, listed: ListEndpoint, body: Body) -> bool:
-    parent = body.get(relations()[listed.parent, listed.object_name].field)
-    if parent is None or not listed.only_parents_with:
-        return parent is not None
-    found = session.find(listed.parent, parent) or {}
-    return found.get(listed.only_parents_with) is not None
-
-
-def _left_out(listed: ListEndpoint, body: Body, asked: Body) -> bool:
-    for reading in listed.passes:
-        for name, value in reading.items():
-            here = body.get(name)
-            if value == EVERY and name not in asked and here in ENDED:
-                return True
-            if {} in listed.passes and here == value and asked.get(name) != value:
-                return True
-    return False
 
 
 def _is_or_every(field: str, body: Body, asked: str) -> bool:

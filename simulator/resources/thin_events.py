@@ -49,7 +49,7 @@ def _list(session: Session, _ids: tuple[str, ...], raw: dict[str, Raw]) -> Body:
     collection = session.world.state[OBJECT]
     below = collection.place(given["page"]) if given.get("page") else None
     found: list[Body] = []
-    for event in collection.newest_first(below=below):
+    for event in collection.newest_first(until=below):
         if event["created"] < _oldest(session) or len(found) > limit:
             break
         if _keeps(event, given):
