@@ -110,6 +110,11 @@ class ChildReader:
             tuple(one for place in places if (one := known[place]) is not None) for places in shown
         ]
 
+    def others(self, raw: bytes, parent: Parent) -> tuple[OtherChild, ...]:
+        """The elements of a list that Stripe shows in other ways, too, wherever the list stood."""
+        found = self._other_list((parent.name, "", raw), parent)
+        return () if found is None else found.others
+
     def _made_fields(self, object_name: str) -> list[ListField]:
         ways = self._ways.get(object_name)
         by_field: dict[str, Child] = {}

@@ -1,16 +1,17 @@
 """What follows from an object's change for the objects in its lists.
 
 Owned ones are published with it, in its partition and with its `_event_at`: nobody else shows
-them, so that they have one writer. The others go into the inbox as what Stripe showed in passing.
-A list that is not whole proves nothing about what it lacks, and is asked for.
+them, so that they have one writer. The others go into the inbox as what Stripe showed in passing;
+what an event says was listed before, and is not any more, is asked for. A list that is not whole
+proves nothing about what it lacks, and is asked for, too.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 import msgspec
 
-from producer.children import ChildReader
+from producer.children import ChildReader, Parent
 from producer.observation import Observation
 from producer.owned import Known, LastHalves, Owned
 from producer.record import Change, hash_of
@@ -37,14 +38,18 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """An object that is to be fetched, since what was published of it is not all.
+    """An object that is to be fetched: what was published of it is not all, or it may be gone.
 
     Attributes:
+        key: its record key.
+        partition: of the inbox; none where its key tells.
         value: `id`, `object`, and what its address is made of.
         by: the observation that was published.
         reason: a constant word.
     """
 
+    key: str
+    partition: int | None
     value: bytes
     by: Observation
     reason: str
@@ -130,6 +135,7 @@ class Families:
             if self._shows_all(change):
                 owned.lose(change, types)
         self._sight(change, family)
+        self._ask_for_unlisted(change, family)
         self._want(change, owned, family)
 
     def _shows_apart(self, change: Change) -> bool:
@@ -156,6 +162,35 @@ class Families:
                 self._said[child.name] = said
                 family.sightings.append(Sighting(child=child, by=change.observation))
 
+    def _ask_for_unlisted(self, change: Change, family: Family) -> None:
+        """Ask for what a list held before the event: of some types no event tells the end."""
+        observation = change.observation
+        if not (self._may_fetch and observation.has_previous):
+            return
+        for child in self._unlisted(change):
+            stub = stub_of(child.object_name, child.value)
+            if stub is not None:
+                self._said.pop(child.name, None)
+                family.wanted[child.name] = Wanted(
+                    key=child.key,
+                    partition=None,
+                    value=stub,
+                    by=observation,
+                    reason="unlisted",
+                )
+
+    def _unlisted(self, change: Change) -> Iterator[OtherChild]:
+        """Other children that the lists of an event held before and do not hold any more."""
+        try:
+            previous = _DECODE_FIELDS(change.observation.previous)
+        except msgspec.DecodeError:
+            return
+        for one in change.lists:
+            if one.extent is Extent.WHOLE and one.field in previous and not one.owned:
+                listed = {child.name for child in one.others}
+                before = self._children.others(bytes(previous[one.field]), parent_of(change))
+                yield from (child for child in before if child.name not in listed)
+
     def _want(self, change: Change, owned: Owned, family: Family) -> None:
         """Ask for the object if its lists are not all here."""
         reason = self._lack(change, owned)
@@ -166,11 +201,18 @@ class Families:
         observation = change.observation
         # What was fetched already and is still not whole would be asked for again and again.
         again = observation.source is Source.REFETCH
-        stub = stub_of(observation) if self._may_fetch and not again else None
+        may_ask = self._may_fetch and not again
+        stub = stub_of(observation.object_name, observation.body) if may_ask else None
         if stub is None:
             family.incomplete += 1
         else:
-            family.wanted[change.name] = Wanted(value=stub, by=observation, reason=reason)
+            family.wanted[change.name] = Wanted(
+                key=observation.key,
+                partition=observation.partition,
+                value=stub,
+                by=observation,
+                reason=reason,
+            )
 
     def _lack(self, change: Change, owned: Owned) -> str:
         """Why the change does not show all children; empty if it does, or need not."""
@@ -188,11 +230,20 @@ def _event_at(change: Change) -> int:
     return change.entry.event_at
 
 
-def stub_of(observation: Observation) -> bytes | None:
-    """What a wish for the object says; none if it has no address."""
-    body = msgspec.json.decode(observation.body)
-    name = observation.object_name
-    if retrieve_path(name, body) is None:
+def parent_of(change: Change) -> Parent:
+    """Whose lists an event of the change speaks of."""
+    observation = change.observation
+    object_id = observation.key.removeprefix(f"{observation.account_id}/")
+    return Parent(name=change.name, account_id=observation.account_id, cells=(object_id,))
+
+
+def stub_of(object_name: str, value: bytes) -> bytes | None:
+    """What a wish for an object says; none if it has no address."""
+    body = msgspec.json.decode(value)
+    if retrieve_path(object_name, body) is None:
         return None
-    fields = (ID, "object", *address_fields(name))
+    fields = (ID, "object", *address_fields(object_name))
     return msgspec.json.encode({field: body[field] for field in fields if field in body})
+
+
+_DECODE_FIELDS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode

@@ -79,7 +79,7 @@ def fetched_record(fetched: Fetched, *, received_at: int, router: Router) -> Ret
 
 
 def wanted_record(wanted: Wanted, *, received_at: int) -> Returned:
-    """The inbox record that asks for an object which was published without its whole lists."""
+    """The inbox record that asks for an object."""
     by = wanted.by
     envelope = Envelope(
         kind=Kind.WANTED,
@@ -89,8 +89,8 @@ def wanted_record(wanted: Wanted, *, received_at: int) -> Returned:
         observed_second=by.second,
     )
     return Returned(
-        partition=by.partition,
-        key=by.key.encode(),
+        partition=ANY_PARTITION if wanted.partition is None else wanted.partition,
+        key=wanted.key.encode(),
         value=wanted.value,
         headers=envelope.headers(),
     )
