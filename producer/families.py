@@ -15,11 +15,11 @@ from producer.children import ChildReader, Parent
 from producer.observation import Observation
 from producer.owned import Known, LastHalves, Owned
 from producer.record import Change, hash_of
-from producer.retrieve_paths import address_fields, retrieve_path
 from producer.shown_lists import Extent, OtherChild
 from schemas.inbox import Source
 from schemas.meta import Operation
 from schemas.objects import ID
+from schemas.retrieve_paths import address_fields, retrieve_path
 from schemas.topics import table_name
 
 SAID_MAX: Final = 100_000

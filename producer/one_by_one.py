@@ -12,12 +12,12 @@ from producer.errors import StripeRefused
 from producer.known_objects import Open
 from producer.rate_bucket import Purpose
 from producer.record_keys import object_id_of
-from producer.retrieve_paths import retrieve_path
 from producer.stripe_api import Retrieved
 from producer.verdict import Verdict
 from runtime.stop import Stop
 from schemas.columns import PARENT_SOURCE
 from schemas.endpoints import Ways
+from schemas.retrieve_paths import retrieve_path
 
 AT_ONCE: Final = 8
 ANSWER_SECONDS: Final = 1.0

@@ -10,11 +10,11 @@ from producer.families import Sighting, Wanted
 from producer.preparing import Candidate
 from producer.reading import ThinEvent
 from producer.refetch import Fetched, Wish
-from producer.retrieve_paths import retrieve_path
 from producer.routing import Router
 from schemas.endpoints import load_ways
 from schemas.inbox import Envelope, Evidence, Kind, Source
 from schemas.objects import ID, load_catalogue, record_key
+from schemas.retrieve_paths import retrieve_path
 
 ANY_PARTITION: Final = -1
 """The partitioner chooses, by the key, as it does for every other writer of the inbox."""

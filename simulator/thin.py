@@ -1,12 +1,10 @@
 """Thin events: what changed by name only, for the receiver to fetch."""
 
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote
 
-from schemas.endpoints import load_ways
+from schemas.retrieve_paths import retrieve_path
 from simulator.state import Body
 
 OBJECT = "v2.core.event"
@@ -111,14 +109,8 @@ def _related(kind: str, subject: Body) -> Body:
 def _address(kind: str, subject: Body) -> str:
     if kind.startswith("customer.discount."):
         return f"/v1/customers/{subject['customer']}/discount"
-    ways = load_ways().get(subject["object"])
-    for template in ways.retrieve if ways is not None else ():
-        values = {name: subject.get(name) for name in _FIELD.findall(template)}
-        if all(isinstance(value, str) for value in values.values()):
-            return template.format_map(
-                {name: quote(str(value), safe="") for name, value in values.items()}
-            )
-    return f"/v1/{subject['object'].replace('.', '/')}s/{subject.get('id', '')}"
+    path = retrieve_path(subject["object"], subject)
+    return path or f"/v1/{subject['object'].replace('.', '/')}s/{subject.get('id', '')}"
 
 
 def _now(previous: Body, subject: Mapping[str, Any]) -> Body:
@@ -131,6 +123,3 @@ def _now(previous: Body, subject: Mapping[str, Any]) -> Body:
         else:
             now[name] = after
     return now
-
-
-_FIELD = re.compile(r"{(\w+)}")

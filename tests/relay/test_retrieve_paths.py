@@ -5,8 +5,8 @@ from pathlib import Path
 
 import stripe
 
-from producer.retrieve_paths import retrieve_path
 from schemas.endpoints import load_ways
+from schemas.retrieve_paths import retrieve_path
 
 
 def test_every_address_is_one_that_the_package_retrieves_from() -> None:
