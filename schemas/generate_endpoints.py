@@ -135,7 +135,7 @@ class _Parts:
             children=children,
             writable=tuple(self._writable(name, columns)),
             hidden=self.reviewed.hidden.get(name, ""),
-            untold=self.reviewed.untold.get(name, "" if name in self.told else "any change"),
+            untold=self._untold(name),
             unreachable=self.reviewed.unreachable.get(name, ""),
         )
         parents = self._owners(name)
@@ -147,6 +147,22 @@ class _Parts:
         if not lists and any("{" in path for path in ways.retrieve):
             return replace(ways, hidden="any: each is retrieved once it is known")
         return replace(ways, lists=tuple(lists))
+
+    def _untold(self, name: str) -> str:
+        """What no event tells of a type."""
+        if name in self.told:
+            return self.reviewed.untold.get(name, "")
+        showing = " or ".join(sorted(set(self._telling(name))))
+        return f"what the events of its {showing} do not show" if showing else "any change"
+
+    def _telling(self, name: str) -> Iterator[str]:
+        """The types whose events show lists of this one."""
+        for parent in self.annotated.values():
+            for field in parent.fields:
+                found = self._embedded(parent.name, field.name)
+                shown = found and not found.get("expanded_only", False)
+                if shown and name in field.targets and parent.name in self.told:
+                    yield parent.name
 
     def _children(self, name: str) -> Iterator[Child]:
         annotated = self.annotated.get(name)
