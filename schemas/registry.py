@@ -84,6 +84,25 @@ class Registry:
         self._schemas[schema_id] = schema
         return schema
 
+    def versions(self, subject: str) -> dict[int, dict[str, Any]]:
+        """Every schema of a subject, by its version, oldest first; none if there is no subject.
+
+        Raises:
+            RegistryUnreachable: no answer; ask again later.
+            SchemaRefused: the answer is not a registry's, or may not be read.
+        """
+        path = f"subjects/{quote(subject, safe='')}/versions"
+        response = self._send("GET", path, None)
+        if response.status_code == _NOT_FOUND:
+            return {}
+        listed: object = orjson.loads(response.content) if response.is_success else None
+        if not isinstance(listed, list):
+            raise SchemaRefused(_told(response))
+        return {
+            version: self.schema(int(self._ask("GET", f"{path}/{version}", None)["id"]))
+            for version in sorted(listed)
+        }
+
     def check(self) -> None:
         """Ask for nothing in particular.
 

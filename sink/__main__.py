@@ -1,4 +1,4 @@
-"""The sink's commands: run, migrate, rebuild, verify, replay."""
+"""The sink's commands: run, migrate, rebuild, verify, replay, columns."""
 
 from typing import Annotated
 
@@ -129,6 +129,21 @@ def replay(
     from sink.replay_command import run as run_replay
 
     raise typer.Exit(run_replay(stripe_object, start=start))
+
+
+@app.command()
+def columns(
+    stripe_object: Annotated[str, typer.Argument(help="A Stripe object.", metavar="OBJECT")],
+) -> None:
+    """Show an object's columns: type, meaning, and since which version of its schema.
+
+    Asks the schema registry, and Postgres for what the table has beyond that, or not yet.
+
+    Example: `stripeline sink columns subscription`
+    """
+    from sink.columns_command import run as run_columns
+
+    run_columns(stripe_object)
 
 
 if __name__ == "__main__":

@@ -76,6 +76,11 @@ class Tables:
                 fits.add(schema_id)
         return self._kept[name]
 
+    def types(self, name: TableName) -> dict[str, str]:
+        """Every column of a table with its type as Postgres names it; none if it is not there."""
+        found = self._found(name)
+        return {} if found is None else dict(found.types)
+
     def kept(self, name: TableName, columns: Collection[str]) -> frozenset[str]:
         """The columns that are the sink's in a table as it stands; none if it is not there.
 
