@@ -13,7 +13,7 @@ from simulator.events import API_VERSION
 from simulator.expanding import Expander
 from simulator.faults import FaultPlan, Faults
 from simulator.faulty import FaultyApi
-from simulator.generic.types import Types, identities
+from simulator.generic.every_type import Types, identities
 from simulator.identifiers import Identifiers
 from simulator.limited import LimitedApi
 from simulator.limits import Limits, Pace

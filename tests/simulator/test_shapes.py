@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from schemas.history import load_history
-from simulator.generic.types import Types
+from simulator.generic.every_type import Types
 from simulator.resources.catalogue import RESOURCES
 
 ROOT = Path(__file__).parents[2]
