@@ -33,6 +33,14 @@ WITHOUT_OBJECT = (
     "invoice.upcoming",
 )
 """Those whose thin events name no object."""
+WITHOUT_ID = (
+    "balance.",
+    "balance_settings.",
+    "cash_balance.",
+    "customer.discount.",
+    "tax.settings.",
+)
+"""Those whose object is the only one of its kind where it stands: it is named by its address."""
 
 
 def has_thin(kind: str) -> bool:
@@ -103,7 +111,7 @@ def instant(millis: int) -> str:
 
 def _related(kind: str, subject: Body) -> Body:
     related: Body = {"type": subject["object"], "url": _address(kind, subject)}
-    return {"id": subject["id"], **related} if "id" in subject else related
+    return related if kind.startswith(WITHOUT_ID) else {"id": subject["id"], **related}
 
 
 def _address(kind: str, subject: Body) -> str:

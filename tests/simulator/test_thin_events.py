@@ -11,7 +11,7 @@ from stripe.events import _event_classes
 from schemas.objects import load_catalogue
 from simulator.endpoints import Endpoint, Envelope, Payload
 from simulator.server import Simulator
-from simulator.thin import SNAPSHOTS_ONLY, WITHOUT_OBJECT, has_thin
+from simulator.thin import SNAPSHOTS_ONLY, WITHOUT_ID, WITHOUT_OBJECT, has_thin
 from tests.simulator.receiver import Receiver, answering
 from tests.simulator.shop import Shop
 
@@ -234,20 +234,35 @@ def test_every_type_of_event_has_a_thin_one_where_stripe_has_one() -> None:
     assert not any(kind.removeprefix("v1.").startswith(SNAPSHOTS_ONLY) for kind in known)
 
 
-def test_a_thin_event_names_no_object_where_stripes_does_not(client: StripeClient) -> None:
+def test_a_thin_event_names_its_object_as_stripes_does(client: StripeClient) -> None:
     body = {
         "id": "evt_1",
         "object": "v2.core.event",
         "created": "2026-11-22T10:00:00.000Z",
         "livemode": False,
     }
-    for kind in load_catalogue().event_types():
-        if not has_thin(kind):
-            continue
+    read = stripe.v2.core.EventNotification.from_json
+    for kind in filter(has_thin, load_catalogue().event_types()):
         bare = {**body, "type": f"v1.{kind}"}
-        notification = stripe.v2.core.EventNotification
+        without_id = {**bare, "related_object": {"type": "any", "url": "/v1/any"}}
         if kind.startswith(WITHOUT_OBJECT):
-            assert not hasattr(notification.from_json(bare, client), "related_object")
+            assert not hasattr(read(bare, client), "related_object")
+        elif kind.startswith(WITHOUT_ID):
+            assert read(without_id, client).related_object.url == "/v1/any"  # type: ignore[attr-defined]
         else:
             with pytest.raises(KeyError):
-                notification.from_json(bare, client)
+                read(without_id, client)
+
+
+def test_a_discounts_thin_event_leads_to_it(
+    simulator: Simulator, client: StripeClient, thin: Receiver, shop: Shop
+) -> None:
+    destination(client, thin, enabled_events=["v1.customer.discount.created"])
+    client.v1.coupons.create({"id": "HALF", "percent_off": 50, "duration": "forever"})
+    customer = shop.customer()
+    shop.subscription(customer, discounts=[{"coupon": "HALF"}])
+    simulator.settle()
+
+    (event,) = parsed(client, thin)
+    assert event.related_object.type == "discount"
+    assert event.related_object.url == f"/v1/customers/{customer.id}/discount"
