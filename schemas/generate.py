@@ -23,9 +23,11 @@ from schemas.generate_annotations import (
 from schemas.generate_columns import Rules
 from schemas.generate_endpoints import generated_ways
 from schemas.generate_events import event_objects
+from schemas.generate_moves_page import moves_page
 from schemas.generate_page import page
 from schemas.generate_reviewed import Reviewed, read_reviewed
 from schemas.history import load_history
+from schemas.moved import load_moves
 from schemas.released import RELEASED_FILE, Released, read_released, released_form, with_released
 from schemas.topics import table_name
 
@@ -57,6 +59,7 @@ def generated_files() -> dict[str, bytes]:
     }
     assert len(files) == len({record_name(name) for name in columns}), "two types, one record name"
     files["index.json"] = _json(index)
+    files["MOVES.md"] = moves_page(columns, load_history(), load_moves()).encode()
     files["README.md"] = page(columns, keys, events, reviewed.not_stored).encode()
     return files
 

@@ -1,0 +1,101 @@
+"""The page beside the schemas: which fields Stripe moved or removed, and what fills what."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from schemas.columns import Column
+from schemas.conversions import Conversion
+from schemas.history import History
+from schemas.moved import Moved, Moves, fed
+from schemas.places import Place, place_text
+
+Columns = Mapping[str, Sequence[Column]]
+
+
+def moves_page(columns: Columns, history: History, moves: Moves) -> str:
+    """The page in Markdown."""
+    fed_columns = {
+        name: [fed(name, column) for column in found] for name, found in columns.items()
+    }
+    oldest, *_, newest = history.versions
+    return "\n".join(
+        [
+            "# Moved and removed fields",
+            "",
+            "Written by `make schemas`; do not edit. Every field that an API version from",
+            f"{oldest} to {newest} had and the newest no longer has; each of them has a column.",
+            "",
+            "## Moved",
+            "",
+            "`[only]`, `[first]`, `[lowest x]` and `[flagged x]` say which element of a list is",
+            "meant. The last two columns say which columns are filled from the other place. An old",
+            "column of nested JSON is there where new bodies show the same value whole.",
+            "",
+            "| Object | Stood at | Up to | Stands at | As | Old column, from new bodies "
+            "| New column, from old bodies |",
+            "| --- | --- | --- | --- | --- | --- | --- |",
+            *_moved_rows(fed_columns, moves),
+            "",
+            "## Removed",
+            "",
+            "The column is filled by bodies that have the field.",
+            "",
+            "| Field | Up to | Why there is no other place |",
+            "| --- | --- | --- |",
+            *(
+                f"| `{name}` | {_last(history, name)} | {why} |"
+                for name, why in moves.unmoved.items()
+            ),
+            "",
+            "## Types that went",
+            "",
+            "Their objects flow like those of any type that is not known: `id`, `object`,",
+            "`created`, `livemode`, and the rest in `extra`. One whose table is another type's by",
+            "now, `checkout_session`, goes to the dead letters.",
+            "",
+            "| Object | Up to |",
+            "| --- | --- |",
+            *_gone_types(history),
+            "",
+        ]
+    )
+
+
+def _moved_rows(columns: Columns, moves: Moves) -> Iterator[str]:
+    for name, several in moves.by_type.items():
+        for move in several:
+            back = _filled(columns[name], move.old.field, move.new)
+            forth = _filled(columns[name], move.new.field, move.old)
+            yield (
+                f"| `{name}` | `{place_text(move.old)}` | {move.lifetime(name).last} "
+                f"| `{place_text(move.new)}` | {_how(move)} | {back} | {forth} |"
+            )
+
+
+def _filled(columns: Sequence[Column], field: str, place: Place) -> str:
+    """The field's columns that are filled from the place."""
+    return ", ".join(
+        f"`{column.name}`"
+        for column in columns
+        if column.source == field
+        if place
+        in [
+            feed.place
+            for feed in (*column.newer, *column.older, *(part.feed for part in column.parts))
+        ]
+    )
+
+
+def _how(move: Moved) -> str:
+    return "" if move.conversion is Conversion.SAME else move.conversion.value
+
+
+def _last(history: History, name: str) -> str:
+    object_name, _, field = name.rpartition(".")
+    return history.fields[object_name][field].last
+
+
+def _gone_types(history: History) -> Iterator[str]:
+    for name, fields in history.fields.items():
+        last = max(field.last for field in fields.values())
+        if last != history.newest:
+            yield f"| `{name}` | {last} |"
