@@ -1,4 +1,4 @@
-"""Which accounts are polled: the merchant's own first, and those of a list that is kept current."""
+"""Which accounts are polled: the merchant's own first, and those of a list that is kept up."""
 
 import json
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ class Platform:
     def page(
         self, *, path: str, parameters: Mapping[str, str], account_id: str, purpose: Purpose
     ) -> Page:
-        assert (path, account_id) == (PATH, "")
+        assert (path, account_id, purpose) == (PATH, "", Purpose.BACKGROUND)
         self.asked += 1
         if self.away:
             raise StripeUnreachable("away")

@@ -81,7 +81,7 @@ def test_a_cursor_that_kafka_does_not_take_is_an_error_and_the_next_one_is_store
         cursors = Cursors(
             kafka={"bootstrap.servers": line.address, "log_level": 0},
             topic=topic,
-            answer_seconds_max=2.0,
+            answer_seconds_max=1.0,
         )
         line.set(Line.CUT)
         with pytest.raises(KafkaUnreachable):
