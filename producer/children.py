@@ -18,6 +18,7 @@ from producer.type_tools import ToolBox, TypeTools
 from schemas.columns import PARENT_SOURCE
 from schemas.endpoints import Child, Ways
 from schemas.objects import Catalogue, StrangeObjectName, record_key
+from schemas.topics import table_name
 
 KEPT_BYTES_MAX: Final = 33_554_432
 
@@ -54,6 +55,28 @@ class ListField(msgspec.Struct, frozen=True, kw_only=True):
     expanded_only: bool
 
 
+class TypeLists(msgspec.Struct, frozen=True, kw_only=True):
+    """The lists that bodies of one object type hold.
+
+    Attributes:
+        owned_types: of the children that are shown here only, by table.
+        owned_fields: that show them.
+        apart: fields that are no part of the object's record.
+    """
+
+    fields: tuple[ListField, ...]
+    owned_types: Mapping[str, str]
+    owned_fields: frozenset[str]
+    apart: frozenset[str]
+
+    def show_all(self, lists: Sequence[ShownList]) -> bool:
+        """Whether lists show every owned child that there is."""
+        return all(
+            any(one.field == field and one.extent is Extent.WHOLE for one in lists)
+            for field in self.owned_fields
+        )
+
+
 class ChildReader:
     """Reads the lists of bodies, type by type."""
 
@@ -63,7 +86,7 @@ class ChildReader:
         self._catalogue = catalogue
         self._ways = ways
         self._tool_box = tool_box
-        self._fields: dict[str, tuple[ListField, ...]] = {}
+        self._type_lists: dict[str, TypeLists] = {}
         self._owned = frozenset(
             child.object_name for found in ways.values() for child in found.children if child.owned
         )
@@ -78,16 +101,22 @@ class ChildReader:
         """Whether objects of this type are shown by their parent only."""
         return object_name in self._owned
 
-    def fields(self, object_name: str) -> tuple[ListField, ...]:
+    def lists_of(self, object_name: str) -> TypeLists:
         """The lists that bodies of a type hold."""
-        found = self._fields.get(object_name)
+        found = self._type_lists.get(object_name)
         if found is None:
-            found = self._fields[object_name] = tuple(self._made_fields(object_name))
+            fields = tuple(self._made_fields(object_name))
+            found = self._type_lists[object_name] = TypeLists(
+                fields=fields,
+                owned_types={table_name(one.owned): one.owned for one in fields if one.owned},
+                owned_fields=frozenset(one.field for one in fields if one.owned),
+                apart=frozenset(one.field for one in fields if one.expanded_only),
+            )
         return found
 
     def read(self, object_name: str, parents: Sequence[Parent]) -> list[tuple[ShownList, ...]]:
         """The lists of each body; a list that it does not show is not among them."""
-        fields = self.fields(object_name)
+        fields = self.lists_of(object_name).fields
         if not fields:
             return [()] * len(parents)
         known: dict[_Place, ShownList | None] = {}
@@ -138,7 +167,7 @@ class ChildReader:
     ) -> dict[_Place, ShownList | None]:
         """Lists that are not kept; those of one type are encoded together."""
         found: dict[_Place, ShownList | None] = {}
-        for field in self.fields(object_name):
+        for field in self.lists_of(object_name).fields:
             places = [place for place in unread if place[1] == field.field]
             if field.owned:
                 tools = self._tool_box.tools(field.owned)
@@ -179,6 +208,7 @@ class ChildReader:
                 else ShownList(
                     field=place[1],
                     extent=page.extent(read=sum(half is not None for half in halves[span])),
+                    digest=hash_of(place[2]),
                     owned=tuple(
                         _owned_child(tools, parents[place], cells, half)
                         for cells, half in zip(rows[span], halves[span], strict=True)
@@ -194,7 +224,12 @@ class ChildReader:
             return None
         others = [self._other_child(bytes(element), parent) for element in page.data]
         read = [one for one in others if one is not None]
-        return ShownList(field=place[1], extent=page.extent(read=len(read)), others=tuple(read))
+        return ShownList(
+            field=place[1],
+            extent=page.extent(read=len(read)),
+            digest=hash_of(place[2]),
+            others=tuple(read),
+        )
 
     def _other_child(self, value: bytes, parent: Parent) -> OtherChild | None:
         try:

@@ -6,12 +6,13 @@ what an event says was listed before, and is not any more, is asked for. A list 
 proves nothing about what it lacks, and is asked for, too.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import msgspec
 
-from producer.children import ChildReader, Parent
+from producer.children import ChildReader, Parent, TypeLists
+from producer.in_step import InStep
 from producer.observation import Observation
 from producer.owned import Known, LastHalves, Owned
 from producer.record import Change, hash_of
@@ -20,7 +21,6 @@ from schemas.inbox import Source
 from schemas.meta import Operation
 from schemas.objects import ID
 from schemas.retrieve_paths import address_fields, retrieve_path
-from schemas.topics import table_name
 
 SAID_MAX: Final = 100_000
 """Other children of which is known what was said of them last."""
@@ -85,6 +85,7 @@ class Families:
         self._last_halves = last_halves
         self._may_fetch = may_fetch
         self._said: dict[str, bytes] = {}
+        self._in_step = InStep(children=children)
 
     def decide(
         self, changes: Sequence[Change], unchanged: Sequence[Change], known: Known
@@ -97,58 +98,51 @@ class Families:
             known: what every batch before has published.
         """
         family = Family()
-        parents = [
-            change for change in changes if self._children.fields(change.observation.object_name)
-        ]
+        parents = [change for change in changes if self._lists_of(change).fields]
         looks = [change for change in unchanged if self._shows_apart(change)]
         if looks:
             parents = sorted([*parents, *looks], key=_event_at)
         if not parents:
             return family
-        owned = Owned(self._owners(parents), known)
+        owners = [change for change in parents if self._lists_of(change).owned_fields]
+        moving = self._in_step.without(owners)
+        owned = Owned(moving, known)
+        for change in moving:
+            self._own(change, owned)
         for change in parents:
-            self._one(change, owned, family)
+            self._others(change, owned, family)
+        self._in_step.note(moving, owned)
         family.changes = owned.changes(self._last_halves)
         return family
 
     def forget(self) -> None:
-        """What was said may not have been committed."""
+        """What was said and published may not have been committed."""
         self._said.clear()
+        self._in_step.clear()
 
-    def _owners(self, parents: Iterable[Change]) -> list[Change]:
-        return [change for change in parents if self._owned_types(change)]
-
-    def _owned_types(self, change: Change) -> dict[str, str]:
-        """The types of the children that objects of this type own, by table."""
-        fields = self._children.fields(change.observation.object_name)
-        return {table_name(field.owned): field.owned for field in fields if field.owned}
-
-    def _one(self, change: Change, owned: Owned, family: Family) -> None:
-        types = self._owned_types(change)
-        if change.entry.operation is Operation.DELETED:
-            if types:
-                owned.lose(change, types)
-            family.wanted.pop(change.name, None)
-            return
-        if types:
-            owned.show(change)
-            if self._shows_all(change):
-                owned.lose(change, types)
-        self._sight(change, family)
-        self._ask_for_unlisted(change, family)
-        self._want(change, owned, family)
+    def _lists_of(self, change: Change) -> TypeLists:
+        return self._children.lists_of(change.observation.object_name)
 
     def _shows_apart(self, change: Change) -> bool:
         """Whether it shows a list that is no part of the object's own record."""
-        fields = self._children.fields(change.observation.object_name)
-        apart = {field.field for field in fields if field.expanded_only}
+        apart = self._lists_of(change).apart
         return any(one.field in apart for one in change.lists)
 
-    def _shows_all(self, change: Change) -> bool:
-        """Whether the change shows every owned child that there is."""
-        whole = {one.field for one in change.lists if one.extent is Extent.WHOLE}
-        fields = self._children.fields(change.observation.object_name)
-        return all(field.field in whole for field in fields if field.owned)
+    def _own(self, change: Change, owned: Owned) -> None:
+        lists = self._lists_of(change)
+        deleted = change.entry.operation is Operation.DELETED
+        if not deleted:
+            owned.show(change)
+        if deleted or lists.show_all(change.lists):
+            owned.lose(change, lists.owned_types)
+
+    def _others(self, change: Change, owned: Owned, family: Family) -> None:
+        if change.entry.operation is Operation.DELETED:
+            family.wanted.pop(change.name, None)
+            return
+        self._sight(change, family)
+        self._ask_for_unlisted(change, family)
+        self._want(change, owned, family)
 
     def _sight(self, change: Change, family: Family) -> None:
         """Tell of other children, but not the same again: their owner would only drop it."""
@@ -181,12 +175,16 @@ class Families:
 
     def _unlisted(self, change: Change) -> Iterator[OtherChild]:
         """Other children that the lists of an event held before and do not hold any more."""
+        owned_fields = self._lists_of(change).owned_fields
+        lists = [one for one in change.lists if one.field not in owned_fields]
+        if not lists:
+            return
         try:
             previous = _DECODE_FIELDS(change.observation.previous)
         except msgspec.DecodeError:
             return
-        for one in change.lists:
-            if one.extent is Extent.WHOLE and one.field in previous and not one.owned:
+        for one in lists:
+            if one.extent is Extent.WHOLE and one.field in previous:
                 listed = {child.name for child in one.others}
                 before = self._children.others(bytes(previous[one.field]), parent_of(change))
                 yield from (child for child in before if child.name not in listed)
@@ -218,11 +216,9 @@ class Families:
         """Why the change does not show all children; empty if it does, or need not."""
         if any(one.extent is Extent.BEGINNING for one in change.lists):
             return "truncated"
+        lists = self._lists_of(change)
         shown = {one.field for one in change.lists}
-        fields = self._children.fields(change.observation.object_name)
-        hidden = any(
-            field.owned and field.expanded_only and field.field not in shown for field in fields
-        )
+        hidden = lists.owned_fields & lists.apart - shown
         return "children_unknown" if hidden and not owned.has_any(change.name) else ""
 
 

@@ -50,6 +50,9 @@ class Owned:
     Args:
         parents: the batch's changes of objects that own children.
         known: what every batch before has published.
+
+    Attributes:
+        bereft: parents whose child another one shows now.
     """
 
     def __init__(self, parents: Sequence[Change], known: Known) -> None:
@@ -69,12 +72,20 @@ class Owned:
                         strangers[change.observation.partition].add(child.name)
         if strangers:
             self._entries |= known.entries(strangers)
+        self.bereft: set[str] = set()
         self._halves: dict[str, bytes] = {}
         self._planned: list[tuple[Change, Lost | None]] = []
 
     def has_any(self, parent: str) -> bool:
         """Whether an object has children that live."""
         return bool(self._children.get(parent))
+
+    def are_as_shown(self, change: Change) -> bool:
+        """Whether the children that live are those that a change of their parent shows."""
+        shown = {child.name: child for one in change.lists for child in one.owned}
+        return self._children[change.name] == shown.keys() and all(
+            self._entries[name].body_hash == child.body_hash for name, child in shown.items()
+        )
 
     def show(self, change: Change) -> None:
         """Take in what a change of a parent shows."""
@@ -135,6 +146,8 @@ class Owned:
         )
         if before is not None:
             self._children[before.parent].discard(child.name)
+            if before.parent != parent.name:
+                self.bereft.add(before.parent)
         self._children[parent.name].add(child.name)
         self._entries[child.name] = change.entry
         self._halves[child.name] = child.half

@@ -220,7 +220,7 @@ class Preparer:
         self, object_name: str, wanted: Sequence[Named], cells: Mapping[int, Cells]
     ) -> dict[int, tuple[ShownList, ...]]:
         """The lists of each body that has any; most types have none."""
-        if not self.children.fields(object_name):
+        if not self.children.lists_of(object_name).fields:
             return {}
         parents = [
             Parent(name=wanted[at][0], account_id=wanted[at][1].account_id, cells=found)

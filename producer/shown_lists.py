@@ -53,11 +53,13 @@ class ShownList(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     Attributes:
         field: of the body.
+        digest: of its bytes.
         owned: its elements, if only their parent ever shows them.
         others: its elements, if not.
     """
 
     field: str
     extent: Extent
+    digest: bytes
     owned: tuple[OwnedChild, ...] = ()
     others: tuple[OtherChild, ...] = ()

@@ -1,0 +1,56 @@
+"""Parents whose children are known to be what they showed last: most changes leave them alone.
+
+Without this, each change of a subscription would ask the memory for its items.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from producer.children import ChildReader
+from producer.owned import Owned
+from producer.record import Change
+from schemas.meta import Operation
+
+PARENTS_MAX: Final = 100_000
+
+
+class InStep:
+    """For each parent, which list shows exactly the children that live."""
+
+    def __init__(self, *, children: ChildReader) -> None:
+        self._children = children
+        self._digests: dict[str, bytes] = {}
+
+    def without(self, changes: Sequence[Change]) -> list[Change]:
+        """The changes of those parents that show anything else than the list that is known."""
+        moving = {
+            change.name
+            for change in changes
+            if (digest := self._digests.get(change.name)) is None or digest != self._shown(change)
+        }
+        return [change for change in changes if change.name in moving]
+
+    def note(self, changes: Iterable[Change], owned: Owned) -> None:
+        """Take in what a batch's changes, in their order, made of the children."""
+        if len(self._digests) >= PARENTS_MAX:
+            self._digests.clear()
+        for change in {change.name: change for change in changes}.values():
+            digest = self._shown(change)
+            if digest and owned.are_as_shown(change):
+                self._digests[change.name] = digest
+            else:
+                self._digests.pop(change.name, None)
+        for name in owned.bereft:
+            self._digests.pop(name, None)
+
+    def clear(self) -> None:
+        """What was noted may not have been committed."""
+        self._digests.clear()
+
+    def _shown(self, change: Change) -> bytes:
+        """Tells the lists of a change from others; empty if they do not show every child."""
+        lists = self._children.lists_of(change.observation.object_name)
+        deleted = change.entry.operation is Operation.DELETED
+        if deleted or not lists.show_all(change.lists):
+            return b""
+        return b"".join(one.digest for one in change.lists)
