@@ -13,7 +13,7 @@ from simulator.events import API_VERSION
 from simulator.expanding import Expander
 from simulator.faults import FaultPlan, Faults
 from simulator.faulty import FaultyApi
-from simulator.generic.every_type import Types, identities
+from simulator.generic.every_type import every_type, identities
 from simulator.identifiers import Identifiers
 from simulator.limited import LimitedApi
 from simulator.limits import Limits, Pace
@@ -86,7 +86,7 @@ class Simulation:
 
     def __init__(self, options: Options, *, real: Clock) -> None:
         self.options = options
-        self.types = Types()
+        self.types = every_type()
         self._real = real
         self.faults = Faults(options.faults)
         self.deliveries: Deliveries

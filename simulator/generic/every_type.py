@@ -1,8 +1,11 @@
 """All types of objects together: what each is to the HTTP layer, and every endpoint."""
 
 from collections.abc import Mapping
+from functools import cache
 
+from schemas.endpoints import load_ways
 from schemas.objects import load_catalogue
+from schemas.shapes import load_shapes
 from simulator.generic.making import Making
 from simulator.generic.resources import generic_resources
 from simulator.generic.routes import generic_routes
@@ -10,9 +13,6 @@ from simulator.resource import Resource
 from simulator.resources.catalogue import ENDPOINTS, RESOURCES, UNDER_ACCOUNTS, all_routes
 from simulator.routing import Router
 from simulator.state import Identify
-
-TOLD_APART_BY_ACCOUNT = "capability"
-"""Its objects lie in the world of their account, where their id is enough."""
 
 
 class Types:
@@ -29,15 +29,21 @@ class Types:
         self.router = Router([*all_routes(self.resources), *generic])
 
 
+@cache
+def every_type() -> Types:
+    """Made once per process: it is the same for every simulator."""
+    return Types()
+
+
+@cache
 def identities() -> Mapping[str, Identify]:
-    """How objects without an id of their own are told apart, by type."""
-    return {
-        found.name: _by_fields(found.name, found.key_rule.fields)
-        for found in load_catalogue()
-        if found.key_rule is not None
-        and found.key_rule.fields != ("id",)
-        and found.name != TOLD_APART_BY_ACCOUNT
-    }
+    """How objects without an id of their own are told apart, by type.
+
+    Those with an id that repeats between accounts lie in their account's world, where it does not.
+    """
+    names = [name for name in load_ways() if "id" not in load_shapes()[name]]
+    rules = {name: load_catalogue().get(name).key_rule for name in names}
+    return {name: _by_fields(name, rule.fields) for name, rule in rules.items() if rule}
 
 
 def _by_fields(name: str, fields: tuple[str, ...]) -> Identify:
