@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from confluent_kafka import (
-    OFFSET_BEGINNING,
     Consumer,
     IsolationLevel,
     KafkaError,
@@ -22,8 +21,8 @@ from producer.kafka_changelog import EARLIEST, LATEST, StoredRecord, stored
 
 CALL_SECONDS_MAX: Final = 10.0
 READ_RECORDS_MAX: Final = 2_000
-READ_SECONDS: Final = 0.1
-QUIET_READS_MAX: Final = 300
+READ_SECONDS: Final = 0.2
+QUIET_READS_MAX: Final = 150
 """Reads in a row that bring nothing."""
 
 
@@ -36,7 +35,7 @@ class PartitionEnd:
 
 
 class TopicReader:
-    """Reads topics with one connection; used by one thread at a time.
+    """Reads topics.
 
     Args:
         kafka: the librdkafka properties that say how the brokers are reached.
@@ -45,21 +44,18 @@ class TopicReader:
 
     def __init__(self, *, kafka: Mapping[str, str | int | float | bool], group: str) -> None:
         self._admin = AdminClient({**kafka, "log_level": 0})
-        self._consumer = Consumer(
-            {
-                **kafka,
-                "group.id": group,
-                "enable.auto.commit": False,
-                "auto.offset.reset": "error",
-                "isolation.level": "read_committed",
-                # Only this tells that a partition is read to its end: markers of transactions
-                # take offsets that no record has.
-                "enable.partition.eof": True,
-                "fetch.wait.max.ms": 100,
-                "reconnect.backoff.max.ms": 1_000,
-            },
-            logger=logging.getLogger("kafka"),
-        )
+        self._properties: dict[str, str | int | float | bool] = {
+            **kafka,
+            "group.id": group,
+            "enable.auto.commit": False,
+            "auto.offset.reset": "error",
+            "isolation.level": "read_committed",
+            # Only this tells that a partition is read to its end: markers of transactions take
+            # offsets that no record has.
+            "enable.partition.eof": True,
+            "fetch.wait.max.ms": 100,
+            "reconnect.backoff.max.ms": 1_000,
+        }
 
     def ends(self, topic: str) -> dict[int, PartitionEnd]:
         """The ends of the topic's partitions that hold anything; none if there is no such topic.
@@ -109,16 +105,19 @@ class TopicReader:
         Raises:
             KafkaUnreachable: an end is not reached in time.
         """
-        self._consumer.assign(
-            [
-                TopicPartition(topic, partition, offset or OFFSET_BEGINNING)
-                for partition, offset in start.items()
-            ]
-        )
-        left, quiet = set(start), 0
+        # Made anew each time: one that is given other topics looks for their leaders only once a
+        # second.
+        consumer = Consumer(self._properties, logger=logging.getLogger("kafka"))
         try:
+            consumer.assign(
+                [TopicPartition(topic, partition, offset) for partition, offset in start.items()]
+            )
+            left, quiet = set(start), 0
             while left:
-                records, moved = _batch(self._consumer.consume(READ_RECORDS_MAX, READ_SECONDS))
+                first = consumer.poll(READ_SECONDS)
+                # What is here already; waiting for more would wait in vain at the end.
+                more = consumer.consume(READ_RECORDS_MAX, 0.0) if first is not None else ()
+                records, moved = _batch([first, *more] if first is not None else ())
                 left -= {one for one, at in moved.items() if at >= ends[one].high_watermark}
                 quiet = 0 if moved else quiet + 1
                 if quiet > QUIET_READS_MAX:
@@ -128,11 +127,7 @@ class TopicReader:
                     )
                 yield records, moved
         finally:
-            self._consumer.unassign()
-
-    def close(self) -> None:
-        """Let the connections go."""
-        self._consumer.close()
+            consumer.close()
 
     def _offsets(
         self, places: Sequence[TopicPartition], specification: OffsetSpec

@@ -174,7 +174,6 @@ class Reconciling:
         self.limiter.stop()
         if self._writer is not None:
             self._writer.close()
-        self._reader.close()
         self._registry.close()
 
     def _chosen(self, objects: Sequence[str]) -> tuple[str, ...]:

@@ -1,7 +1,5 @@
 """A topic read side by side and read on, with transactions that leave gaps in its offsets."""
 
-from collections.abc import Iterator
-
 import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
@@ -25,10 +23,8 @@ def topic(stack: Infrastructure, namespace: str) -> str:
 
 
 @pytest.fixture
-def reader(stack: Infrastructure) -> Iterator[TopicReader]:
-    made = TopicReader(kafka={"bootstrap.servers": stack.kafka}, group="nobody")
-    yield made
-    made.close()
+def reader(stack: Infrastructure) -> TopicReader:
+    return TopicReader(kafka={"bootstrap.servers": stack.kafka}, group="nobody")
 
 
 class Writer:
