@@ -255,7 +255,11 @@ class Simulator:
 
     def _ask(self, method: str, path: str, body: Body | None = None) -> dict[str, Any]:
         answer = self._control.request(method, path, json=body if method == "POST" else None)
-        answer.raise_for_status()
+        try:
+            answer.raise_for_status()
+        except httpx.HTTPStatusError as error:
+            error.add_note(answer.text)
+            raise
         shown: dict[str, Any] = answer.json()
         return shown
 

@@ -22,12 +22,20 @@ def embedded(session: Session, parent: str, field: str, body: Body) -> Body:
     """An embedded list as it is now: its first few elements, and where all are."""
     children = children_in(parent, field)
     identifier = session.world.state[parent].identify(body)
-    elements = members(session, parent, [child.object_name for child in children], identifier)
-    return short_list(elements, url=address(children[0].path, body))
+    names = [child.object_name for child in children]
+    shown = short_list(
+        members(session, parent, names, identifier), url=address(children[0].path, body)
+    )
+    return whole(session, shown)
+
+
+def whole(session: Session, page: Body) -> Body:
+    """A page of `members` with the objects themselves."""
+    return {**page, "data": [session.get(one["object"], one["id"]) for one in page["data"]]}
 
 
 def members(session: Session, parent: str, names: Collection[str], identifier: str) -> list[Body]:
-    """The children of some types, in the order in which Stripe lists them.
+    """Type and id of the children of some types, in the order in which Stripe lists them.
 
     What only its parent shows has the parent's order, oldest first; other lists begin with the
     newest.
@@ -43,7 +51,7 @@ def members(session: Session, parent: str, names: Collection[str], identifier: s
         child.owned for child in load_ways()[parent].children if child.object_name in names
     )
     found.sort(reverse=not owned)
-    return [session.get(name, member) for _, _, name, member in found]
+    return [{"id": member, "object": name} for _, _, name, member in found]
 
 
 def owners(session: Session, name: str, identifier: str) -> list[tuple[Relation, str]]:

@@ -60,6 +60,9 @@ class Making:
         name = order.name
         self._check(name)
         order = _with_time(order)
+        for child in order.children:
+            if not children_in(name, child):
+                raise wrong_parameter("children", f"A {name} has no list {child} of its own.")
         session = _home(session, name, order.fields)
         template, unseen = self._template(session, name, order.fields)
         times = Times(
@@ -134,10 +137,7 @@ class Making:
 
     def _add_children(self, session: Session, order: Order, identifier: str) -> None:
         for name, count in order.children.items():
-            children = children_in(order.name, name)
-            if not children:
-                raise wrong_parameter("children", f"{order.name} has no list {name} of its own")
-            child = children[0].object_name
+            child = children_in(order.name, name)[0].object_name
             parent = {relations()[order.name, child].field: identifier}
             more = Order(
                 name=child, count=count, fields=parent, events=False, created=order.created

@@ -11,7 +11,7 @@ from schemas.objects import load_catalogue
 from simulator.errors import Refused, missing_parameter, no_such
 from simulator.form import Raw
 from simulator.generic.event_types import event_type
-from simulator.generic.families import OF_ACCOUNTS, members, show_in_parents
+from simulator.generic.families import OF_ACCOUNTS, members, show_in_parents, whole
 from simulator.generic.making import Making
 from simulator.generic.relations import address, names_in, relations
 from simulator.generic.resources import parsers_of
@@ -142,8 +142,8 @@ def _members(place: Place) -> Handler:
         owner = _owner(session, place, asked or ids[0])
         names = [name for name in place.names if given.get("object") in (None, name)]
         url = pattern(place.path).replace(PLACEHOLDER, owner)
-        bodies = members(session, place.parent, names, owner)
-        return page_of(bodies, given, name=place.names[0], url=url)
+        found = members(session, place.parent, names, owner)
+        return whole(session, page_of(found, given, name=place.names[0], url=url))
 
     return handler
 

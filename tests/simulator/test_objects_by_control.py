@@ -160,8 +160,10 @@ def test_events_are_gone_after_thirty_days(
 
 
 def test_an_unknown_type_is_refused(simulator: Simulator) -> None:
-    with pytest.raises(httpx.HTTPStatusError):
+    with pytest.raises(httpx.HTTPStatusError) as refused:
         simulator.make("unheard_of")
+
+    assert "unheard_of" in refused.value.__notes__[0]
 
 
 def test_a_made_dispute_names_the_charge_it_was_given(simulator: Simulator, shop: Shop) -> None:
