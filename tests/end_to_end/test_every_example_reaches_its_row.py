@@ -78,9 +78,9 @@ class Example:
         natural_key = NATURAL_KEYS.get(self.body["object"])
         return str(self.body["id"]) if natural_key is None else natural_key(self.body)
 
-    @property
-    def told(self) -> Told:
-        return told(self.resource, event_type_of(self.shown), self.shown)
+    def told(self, account: str | None) -> Told:
+        """The event that shows it, of the merchant's own or of a connected account."""
+        return told(self.resource, event_type_of(self.shown), self.shown, account=account)
 
 
 def event_type_of(body: Body) -> str:
@@ -91,10 +91,11 @@ def event_type_of(body: Body) -> str:
     return next(iter(fitting), f"{body['object']}.{'deleted' if gone else 'updated'}")
 
 
-def told(name: str, event_type: str, body: Body) -> Told:
+def told(name: str, event_type: str, body: Body, *, account: str | None = None) -> Told:
     """The event that shows a body."""
     event = {
-        "id": f"evt_{name}",
+        "id": f"evt_{name}_{account or 'own'}",
+        "account": account,
         "object": "event",
         "api_version": "2026-07-29.dahlia",
         "created": FIRST_SECOND,
@@ -105,7 +106,7 @@ def told(name: str, event_type: str, body: Body) -> Told:
         "type": event_type,
     }
     return Told(
-        event_id=f"evt_{name}",
+        event_id=f"evt_{name}_{account or 'own'}",
         object_id=name,
         second=FIRST_SECOND,
         version=0,
@@ -168,13 +169,18 @@ def installation(
             yield made
 
 
-def test_every_field_of_every_example_is_in_its_row(installation: Installation) -> None:
+@pytest.mark.parametrize(
+    ("account", "schema"), [(None, "stripe"), ("acct_connected", "stripe_connect")]
+)
+def test_every_field_of_every_example_is_in_its_row(
+    installation: Installation, account: str | None, schema: str
+) -> None:
     sent = examples()
     sender = installation.sender()
     for example in sent:
-        sender.deliver(example.told)
+        sender.deliver(example.told(account))
 
-    rows = rows_of(installation, sent)
+    rows = rows_of(installation, schema, sent)
 
     lost = [line for example in sent for line in lost_in(example, rows[example.resource])]
     assert lost == []
@@ -205,7 +211,9 @@ def test_what_is_no_stored_object_stops_nothing(installation: Installation) -> N
     assert installation.relay.metric("stripeline_dead_letters_total") == 0
 
 
-def rows_of(installation: Installation, sent: Sequence[Example]) -> Mapping[str, Body]:
+def rows_of(
+    installation: Installation, schema: str, sent: Sequence[Example]
+) -> Mapping[str, Body]:
     """The row of each example; waits for all."""
     rows: dict[str, Body] = {}
     missing = {example.resource: example for example in sent}
@@ -215,7 +223,7 @@ def rows_of(installation: Installation, sent: Sequence[Example]) -> Mapping[str,
 
         def all_there() -> bool:
             for example in tuple(missing.values()):
-                row = row_of(connection, example)
+                row = row_of(connection, schema, example)
                 if row is None:
                     return False
                 rows[example.resource] = row
@@ -231,8 +239,8 @@ def rows_of(installation: Installation, sent: Sequence[Example]) -> Mapping[str,
     return rows
 
 
-def row_of(connection: Rows, example: Example) -> Body | None:
-    table = sql.Identifier("stripe", example.body["object"].replace(".", "_"))
+def row_of(connection: Rows, schema: str, example: Example) -> Body | None:
+    table = sql.Identifier(schema, example.body["object"].replace(".", "_"))
     query = sql.SQL("select * from {} where id = %s").format(table)
     try:
         return connection.execute(query, [example.row_id]).fetchone()
