@@ -260,7 +260,7 @@ class Backfill:
         reading.pages.append(open_page)
         envelope = self._envelope(account, page.observed_second, Evidence.LIST)
         for body, item in shown:
-            if listing.keeps and self._is_wanted(item):
+            if listing.stores(item.object_name) and self._is_wanted(item):
                 if is_truncated(body):
                     open_page.outstanding += 1
                     self._ready.appendleft(
@@ -289,15 +289,15 @@ class Backfill:
         envelope: Envelope,
     ) -> None:
         """Take a list of an object out of its body, or else ask for it."""
+        if below.endpoint.parent != item.object_name:
+            return
         elements = shown_inside(body, below.inside) if below.inside else None
         if elements is None:
             self._branch(reading, page, below, body, item)
             return
         for element in elements:
             shown = self._items.read(element, reading.root.account.account_id)
-            if shown.object_name != below.object_name:
-                continue
-            if below.keeps and self._is_wanted(shown):
+            if below.stores(shown.object_name) and self._is_wanted(shown):
                 self._put(reading.root, shown, element, envelope)
             for deeper in below.below:
                 self._take_below(reading, page, deeper, element, shown, envelope)
@@ -335,7 +335,7 @@ class Backfill:
         reason = reason_told(refused.reason, refused.said)
         if reading.above is None:
             reading.root.skipped = reason
-            self._skip(listing.object_name, reason)
+            self._skip_list(listing, reason)
         else:
             self._refuse_below(account, listing, refused.reason, reason)
         reading.ended = True
@@ -349,7 +349,7 @@ class Backfill:
         refusals = REFUSALS_MAX if word == FORBIDDEN else self._refusals.get(place, 0) + 1
         self._refusals[place] = refusals
         if refusals >= REFUSALS_MAX and not was_closed:
-            self._skip(listing.object_name, reason)
+            self._skip_list(listing, reason)
 
     def _is_closed(self, account: Account, listing: Listing) -> bool:
         place = (account.account_id, listing.endpoint.path)
@@ -479,6 +479,10 @@ class Backfill:
         self._meters.add(BACKFILL_REQUESTS, object=object_name)
         if retries:
             self._meters.add(BACKFILL_RETRIES, retries, object=object_name)
+
+    def _skip_list(self, listing: Listing, reason: str) -> None:
+        for object_name in listing.only or (listing.object_name,):
+            self._skip(object_name, reason)
 
     def _skip(self, object_name: str, reason: str) -> None:
         skipped = self._object(object_name).skipped

@@ -9,6 +9,8 @@ from runtime.errors import WrongSetting
 from schemas.endpoints import ListEndpoint, Ways
 
 ACCOUNT: Final = "account"
+OBJECT: Final = "object"
+"""The parameter by which a list of several types is asked for one of them."""
 ACCOUNT_PATH: Final = "/v1/account"
 
 
@@ -19,6 +21,7 @@ class Listing:
     Attributes:
         parameters: of the pass.
         keeps: whether its objects are stored; else it is read for what is below alone.
+        only: types that are stored of several that it shows; empty where it shows one.
         below: lists of its objects.
         inside: field of the parent's body that shows this list too; empty where none does.
     """
@@ -26,6 +29,7 @@ class Listing:
     endpoint: ListEndpoint
     parameters: Mapping[str, str]
     keeps: bool
+    only: frozenset[str]
     below: tuple["Listing", ...]
     inside: str
 
@@ -33,6 +37,10 @@ class Listing:
     def object_name(self) -> str:
         """What it lists."""
         return self.endpoint.object_name
+
+    def stores(self, object_name: str) -> bool:
+        """Whether objects of a type that it shows are stored."""
+        return self.keeps and (not self.only or object_name in self.only)
 
     @property
     def address(self) -> str:
@@ -151,7 +159,7 @@ def _listings(
     ways: Mapping[str, Ways],
 ) -> tuple[Listing, ...]:
     """A listing for each pass of an endpoint, with all that is read below it."""
-    below = tuple(
+    below = _together(
         listing
         for child in endpoints
         if child.parent == endpoint.object_name
@@ -162,11 +170,31 @@ def _listings(
             endpoint=endpoint,
             parameters=parameters,
             keeps=endpoint.object_name in chosen,
+            only=frozenset(),
             below=below,
             inside=_inside(endpoint, ways),
         )
         for parameters in endpoint.passes
     )
+
+
+def _together(listings: Iterable[Listing]) -> tuple[Listing, ...]:
+    """Those of one list that differ in the type asked for as one, which asks for none."""
+    found: dict[object, Listing] = {}
+    for listing in listings:
+        if listing.parameters != {OBJECT: listing.object_name}:
+            found[len(found)] = listing
+            continue
+        same = found.get(listing.endpoint.path)
+        stored = {listing.object_name} if listing.keeps else set()
+        found[listing.endpoint.path] = replace(
+            listing if same is None else same,
+            parameters={},
+            keeps=listing.keeps or (same is not None and same.keeps),
+            only=frozenset(stored) | (same.only if same is not None else frozenset()),
+            below=listing.below if same is None else same.below + listing.below,
+        )
+    return tuple(found.values())
 
 
 def _inside(endpoint: ListEndpoint, ways: Mapping[str, Ways]) -> str:

@@ -80,3 +80,14 @@ def test_what_stripe_does_not_list_is_refused_with_what_to_do_instead(
 ) -> None:
     with pytest.raises(WrongSetting, match=words):
         require_listed([name], WAYS)
+
+
+def test_a_list_of_several_types_is_read_once_for_all_of_them() -> None:
+    plan = plan_for(["card", "source", "source_transaction"], WAYS)
+
+    (customers,) = (
+        one for one in plan.listings if one.endpoint.path == "/v1/customers" and one.below
+    )
+    (sources,) = customers.below
+    assert (sources.parameters, sources.only) == ({}, {"card", "source"})
+    assert [below.object_name for below in sources.below] == ["source_transaction"]
