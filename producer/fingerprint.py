@@ -8,6 +8,8 @@ the record's own columns are hashed again, in the shape of today.
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
+import msgspec
+
 from producer.order import Entry
 from producer.preparing import Candidate
 from producer.record import hash_of
@@ -41,6 +43,9 @@ class Fingerprints:
         self._tools = tools
         self._registry = registry
         self._passing = PASSING.get(tools.object_type.name, frozenset())
+        self._lasting = [
+            name for name in tools.half_codec.field_names if name not in self._passing
+        ]
         self._names = [str(field["name"]) for field in tools.object_type.schema["fields"]]
         self._codecs: dict[int, RecordCodec] = {}
         self._of_today: dict[int, bool] = {}
@@ -49,7 +54,7 @@ class Fingerprints:
         """The fingerprint of what Stripe showed."""
         if not self._passing:
             return candidate.body_hash
-        return self._of_columns(self.columns(candidate))
+        return self._of_lasting(self.columns(candidate))
 
     def of_record(self, value: bytes, entry: Entry) -> bytes:
         """The fingerprint of a published record.
@@ -58,10 +63,12 @@ class Fingerprints:
             BadFrame, BadRecord: it is no record of its schema.
             RegistryUnreachable: ask again later.
         """
+        if self._passing:
+            return self._of_lasting(self.decoded(value))
         schema_id, _ = unframe(value)
-        if not self._passing and self._is_of_today(schema_id):
+        if self._is_of_today(schema_id):
             return entry.body_hash
-        return self._of_columns(self.decoded(value))
+        return hash_of(self._tools.half_codec.encode_one(self.decoded(value)))
 
     def columns(self, candidate: Candidate) -> dict[str, Any]:
         """The columns of what Stripe showed, as its record would have them."""
@@ -97,9 +104,8 @@ class Fingerprints:
         }
         return all(name in nested or name == EXTRA for name in columns)
 
-    def _of_columns(self, columns: Mapping[str, Any]) -> bytes:
-        lasting = {name: value for name, value in columns.items() if name not in self._passing}
-        return hash_of(self._tools.half_codec.encode_one(lasting))
+    def _of_lasting(self, columns: Mapping[str, Any]) -> bytes:
+        return hash_of(_ENCODE([columns.get(name) for name in self._lasting]))
 
     def _is_of_today(self, schema_id: int) -> bool:
         found = self._of_today.get(schema_id)
@@ -107,3 +113,6 @@ class Fingerprints:
             written = [str(field["name"]) for field in self._registry.schema(schema_id)["fields"]]
             found = self._of_today[schema_id] = written == self._names
         return found
+
+
+_ENCODE: Final = msgspec.msgpack.Encoder().encode
