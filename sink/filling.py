@@ -3,7 +3,7 @@
 import contextlib
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -74,10 +74,18 @@ class Site:
         """Reads its topics."""
         return TopicReader(self.kafka, names=self.names)
 
-    def loader(self, registry: Registry) -> Loader:
-        """Makes rows of its records, always by the column."""
+    def loader(self, registry: Registry, *, history: Collection[str] = ()) -> Loader:
+        """Makes rows of its records, always by the column.
+
+        Args:
+            history: tables of which every change is kept as well.
+        """
         return Loader(
-            names=self.names, schema=self.schema, writer_schema=registry.schema, few_max=0
+            names=self.names,
+            schema=self.schema,
+            writer_schema=registry.schema,
+            few_max=0,
+            history=history,
         )
 
     def shadow(self, connection: Connection, table: str) -> Shadow:

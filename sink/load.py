@@ -31,6 +31,7 @@ class TableRows:
         columns: the columns of the rows, in their order.
         few: the rows, where they are few; empty otherwise.
         copy: the rows as a binary COPY, where they are many; empty otherwise.
+        history: whether these are all changes, and not the last of each key.
     """
 
     name: TableName
@@ -39,6 +40,7 @@ class TableRows:
     columns: tuple[Column, ...]
     few: Sequence[Fields] = field(repr=False)
     copy: Sequence[bytes] = field(repr=False)
+    history: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

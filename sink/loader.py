@@ -1,6 +1,6 @@
 """From records to rows: read the frame, find the schema, decode, and give each table its rows."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import pyarrow as pa
@@ -16,7 +16,7 @@ from sink.copy_format import MICROS_MIN
 from sink.errors import RegistryRefuses, UnusableSchema
 from sink.few_rows import few_rows
 from sink.load import Dead, Load, TableRows, WriterSchema
-from sink.many_rows import many_rows
+from sink.many_rows import history_rows, many_rows
 from sink.tables import CONNECT_SUFFIX, TableName, shape_of
 
 FEW_MAX: Final = 20
@@ -33,6 +33,7 @@ class Loader:
         schema: the Postgres schema of the merchant's own rows.
         writer_schema: asks the registry for the schema of an id.
         few_max: up to so many records of one table are made rows one by one.
+        history: tables of which every change is kept as well.
     """
 
     def __init__(
@@ -42,11 +43,13 @@ class Loader:
         schema: str,
         writer_schema: Callable[[int], Mapping[str, Any]],
         few_max: int = FEW_MAX,
+        history: Collection[str] = (),
     ) -> None:
         self._names = names
         self._schema = schema
         self._writer_schema = writer_schema
         self._few_max = few_max
+        self._history = frozenset(history)
         self._writers: dict[int, WriterSchema] = {}
 
     def load(self, batch: Batch) -> Load:
@@ -113,7 +116,8 @@ class Loader:
         own = TableName(schema=self._schema, table=table)
         connect = TableName(schema=self._schema + CONNECT_SUFFIX, table=table)
         records = sum(rows.num_rows for _writer, rows in parts)
-        return (few_rows if records <= self._few_max else many_rows)(own, connect, parts)
+        found = (few_rows if records <= self._few_max else many_rows)(own, connect, parts)
+        return found + history_rows(own, connect, parts) if table in self._history else found
 
 
 def _grouped(

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from schemas.meta import ACCOUNT_ID, EVENT_AT
 from sink.copy_format import copy_chunks
 from sink.load import TableRows, WriterSchema
-from sink.tables import Column, TableName, key_of
+from sink.tables import Column, TableName, history_of, key_of
 
 
 def many_rows(
@@ -22,6 +22,23 @@ def many_rows(
         connect: the connected accounts' table.
         parts: the decoded records of each writer's schema.
     """
+    return _rows(own, connect, parts, history=False)
+
+
+def history_rows(
+    own: TableName, connect: TableName, parts: Sequence[tuple[WriterSchema, pa.RecordBatch]]
+) -> list[TableRows]:
+    """The same of the tables of their history, with every change of each key."""
+    return _rows(history_of(own), history_of(connect), parts, history=True)
+
+
+def _rows(
+    own: TableName,
+    connect: TableName,
+    parts: Sequence[tuple[WriterSchema, pa.RecordBatch]],
+    *,
+    history: bool,
+) -> list[TableRows]:
     columns = {column.name: column for writer, _rows in parts for column in writer.shape.columns}
     rows = pa.concat_tables(
         [pa.Table.from_batches([rows]) for _writer, rows in parts], promote_options="default"
@@ -30,12 +47,13 @@ def many_rows(
     kept = tuple(columns.values())
     without_account = rows.column(ACCOUNT_ID).null_count
     if without_account == rows.num_rows:
-        return [_table_rows(own, writers, kept, rows, key=key_of(connect=False))]
+        return [_table_rows(own, writers, kept, rows, connect=False, history=history)]
     theirs = pc.is_valid(rows.column(ACCOUNT_ID))
-    found = [_table_rows(connect, writers, kept, rows.filter(theirs), key=key_of(connect=True))]
+    connected = rows.filter(theirs)
+    found = [_table_rows(connect, writers, kept, connected, connect=True, history=history)]
     if without_account:
         ours = rows.filter(pc.invert(theirs))
-        found.append(_table_rows(own, writers, kept, ours, key=key_of(connect=False)))
+        found.append(_table_rows(own, writers, kept, ours, connect=False, history=history))
     return found
 
 
@@ -45,8 +63,10 @@ def _table_rows(
     columns: tuple[Column, ...],
     rows: pa.Table,
     *,
-    key: tuple[str, ...],
+    connect: bool,
+    history: bool,
 ) -> TableRows:
+    key = key_of(connect=connect, history=history)
     return TableRows(
         name=name,
         key=key,
@@ -54,6 +74,7 @@ def _table_rows(
         columns=columns,
         few=(),
         copy=copy_chunks(newest_of_each_key(rows, key), columns),
+        history=history,
     )
 
 

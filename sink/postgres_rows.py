@@ -16,6 +16,7 @@ from psycopg.pq import Format
 from sink.batch import Partition, bytes_of, place_of
 from sink.claims import Step
 from sink.database import DeadRow
+from sink.history import link_statement
 from sink.load import Load, TableRows
 from sink.postgres import Connection, translated
 from sink.postgres_offsets import Offsets
@@ -206,7 +207,18 @@ class Rows:
                 values=[f"staged.{quoted(name)}" for name in held],
                 source=f"from pg_temp.{stage} as staged",
             )
-            return [session.execute(statement, prepare=True)]
+            written = session.execute(statement, prepare=True)
+            if not table.history:
+                return [written]
+            link = link_statement(
+                table.name,
+                key=table.key,
+                columns=[*held, *absent],
+                stage=f"pg_temp.{stage}",
+            )
+            session.execute(link, prepare=True)
+            # A change is counted where it changes the table, not in its history.
+            return []
         statement = upsert_sql(
             table.name,
             key=table.key,

@@ -5,7 +5,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from schemas.meta import EVENT_AT
 from sink.errors import TableDiffers
+from sink.history import history_statements
 from sink.postgres import Connection, translated
 from sink.sql import query
 from sink.tables import (
@@ -141,7 +143,8 @@ class Tables:
             )
             missing = schema.fetchone() == (None,)
             made = [f"create schema {quoted(name.schema)}"] if missing else []
-            return made + create_statements(name, shape, key=key)
+            made += create_statements(name, shape, key=key)
+            return made + history_statements(name) if EVENT_AT in key else made
         return widen_statements(name, shape, present=found.types.keys())
 
     def _found(self, name: TableName) -> _Found | None:

@@ -14,7 +14,7 @@ from sink.filling import Site, batches
 from sink.kafka_ranges import Extent, TopicReader
 from sink.postgres_database import PostgresDatabase
 from sink.rebuild_progress import watcher_on
-from sink.settings import DatabaseSettings
+from sink.settings import HistorySettings
 
 MILLISECONDS_PER_SECOND = 1_000
 
@@ -30,7 +30,7 @@ def run(stripe_object: str, *, start: str) -> ExitCode:
         TopicMissing: there is no such topic.
         SinkError: what went wrong; running it again is harmless.
     """
-    settings = load(DatabaseSettings)
+    settings = load(HistorySettings)
     site = Site.of(settings, schema=settings.database_schema)
     table, console = table_name(stripe_object), Console()
     topic, reader = site.names.object_topic(table), site.reader()
@@ -45,7 +45,8 @@ def run(stripe_object: str, *, start: str) -> ExitCode:
         contextlib.closing(database),
         watcher_on(console) as watcher,
     ):
-        loader, reached = site.loader(registry), dict(starts)
+        loader = site.loader(registry, history=settings.history_tables)
+        reached = dict(starts)
         watcher.reading(table, sum(extent.ends[one] - offset for one, offset in starts.items()))
         for batch, next_offsets in batches(reader, topic, starts, extent.ends):
             written = loader.load(batch)

@@ -39,7 +39,12 @@ def run() -> None:
     logs.logger("sink").info("listening", health_port=server.port)
     names = Names(namespace=settings.kafka_namespace)
     registry = Registry(settings.schema_registry_url)
-    loader = Loader(names=names, schema=settings.database_schema, writer_schema=registry.schema)
+    loader = Loader(
+        names=names,
+        schema=settings.database_schema,
+        writer_schema=registry.schema,
+        history=settings.history_tables,
+    )
     sink = Sink(
         names=names,
         source=KafkaSource(settings.kafka(), names=names),

@@ -3,6 +3,7 @@
 from pydantic import Field, SecretStr
 
 from runtime.settings import Settings
+from schemas.topics import table_name
 
 
 class DatabaseSettings(Settings):
@@ -27,7 +28,25 @@ class DatabaseSettings(Settings):
     )
 
 
-class SinkSettings(DatabaseSettings):
+class HistorySettings(DatabaseSettings):
+    """What `stripeline sink run` and `replay` both read."""
+
+    history: str = Field(
+        default="",
+        description=(
+            "Stripe objects, separated by commas, of which every change is kept as well, in the "
+            "Postgres schema of this name with `_history` at its end."
+        ),
+        examples=["subscription,invoice"],
+    )
+
+    @property
+    def history_tables(self) -> tuple[str, ...]:
+        """The tables of the objects of `HISTORY`."""
+        return tuple(table_name(name.strip()) for name in self.history.split(",") if name.strip())
+
+
+class SinkSettings(HistorySettings):
     """What `stripeline sink run` reads."""
 
     sink_batch_records_max: int = Field(

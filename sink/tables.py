@@ -17,6 +17,7 @@ ID: Final = "id"
 SYNCED_AT: Final = "_synced_at"
 DELETED_AT: Final = "_deleted_at"
 CONNECT_SUFFIX: Final = "_connect"
+HISTORY_SUFFIX: Final = "_history"
 IDENTIFIER_BYTES_MAX: Final = 63
 
 JOINED: Final = frozenset(
@@ -190,9 +191,18 @@ def _avro_type(declared: Any) -> str:
     return str(declared)
 
 
-def key_of(*, connect: bool) -> tuple[str, ...]:
-    """The table's primary key: connected accounts' rows are named by their account, too."""
-    return (ACCOUNT_ID, ID) if connect else (ID,)
+def key_of(*, connect: bool, history: bool = False) -> tuple[str, ...]:
+    """The table's primary key: connected accounts' rows are named by their account, too.
+
+    A history has a row for each change, and a change is named by its time.
+    """
+    key = (ACCOUNT_ID, ID) if connect else (ID,)
+    return (*key, EVENT_AT) if history else key
+
+
+def history_of(name: TableName) -> TableName:
+    """The table that keeps every change of a table's rows."""
+    return TableName(schema=name.schema + HISTORY_SUFFIX, table=name.table)
 
 
 def create_statements(name: TableName, shape: TableShape, *, key: Sequence[str]) -> list[str]:

@@ -55,7 +55,12 @@ SECTIONS = (
     (
         "Database",
         "sink.settings:DatabaseSettings",
-        "What `stripeline sink run` and `stripeline sink migrate` both read.",
+        "What every command of `stripeline sink` and `stripeline dead-letters` reads.",
+    ),
+    (
+        "History",
+        "sink.settings:HistorySettings",
+        "`stripeline sink run` and `stripeline sink replay`.",
     ),
     ("Sink", "sink.settings:SinkSettings", "`stripeline sink run`."),
     ("Simulator", "simulator.settings:SimulatorSettings", "`stripeline simulator`."),

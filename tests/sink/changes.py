@@ -115,12 +115,13 @@ class Workshop:
     schemas: dict[int, dict[str, Any]] = field(default_factory=lambda: {1: schema_of(TICKET)})
     schema: str = "stripe"
 
-    def loader(self, *, few_max: int = FEW_MAX) -> Loader:
+    def loader(self, *, few_max: int = FEW_MAX, history: Sequence[str] = ()) -> Loader:
         return Loader(
             names=Names(namespace="t"),
             schema=self.schema,
             writer_schema=self.schemas.__getitem__,
             few_max=few_max,
+            history=history,
         )
 
     def value(self, record: Mapping[str, Any], *, schema_id: int = 1) -> bytes:

@@ -69,10 +69,11 @@ class Workplace:
             )
             return rebuild.run(table, apply=apply)
 
-    def environment(self) -> Mapping[str, str]:
+    def environment(self, **more: str) -> Mapping[str, str]:
         """What the command reads."""
         return {
             **os.environ,
+            **more,
             "KAFKA_BOOTSTRAP_SERVERS": str(self.site.kafka["bootstrap.servers"]),
             "SCHEMA_REGISTRY_URL": self.site.registry_url,
             "DATABASE_URL": self.site.database_url,
@@ -80,11 +81,11 @@ class Workplace:
             "COLUMNS": "200",
         }
 
-    def command(self, *arguments: str) -> "subprocess.Popen[str]":
+    def command(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
         """`stripeline sink ...`, started."""
         return subprocess.Popen(
             [sys.executable, "-m", "stripeline", "sink", *arguments],
-            env=self.environment(),
+            env=self.environment(**environment),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -107,9 +108,9 @@ class Workplace:
             check=False,
         )
 
-    def said(self, *arguments: str) -> tuple[int, str]:
+    def said(self, *arguments: str, **environment: str) -> tuple[int, str]:
         """`stripeline sink ...`, its exit code and what it printed."""
-        with self.command(*arguments) as process:
+        with self.command(*arguments, **environment) as process:
             told, _nothing = process.communicate()
             return process.returncode, told
 
