@@ -227,9 +227,10 @@ class Poller:
             self._note_now(now)
             self._store(account_id, PollCursor(second=now))
         logs.logger("poll").warning(
-            "polling begins now, and a backfill is due: stripeline producer backfill",
+            "polling begins now, and a backfill is due",
             account=account_id,
             second=now,
+            command=f"stripeline producer backfill{' --connected' if account_id else ''}",
         )
 
     def _note_gap(self, account_id: str, cursor: PollCursor, *, now: int) -> PollCursor:
