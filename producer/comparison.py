@@ -222,13 +222,13 @@ class Comparison:
         if self._is_equal(known, candidate):
             return Verdict.UNCHANGED, ()
         record = self._fingerprints.decoded(found.last)
-        drift = self._fingerprints.drift(record, self._fingerprints.columns(candidate))
-        version = record.get(meta.API_VERSION)
+        shown = self._fingerprints.columns(candidate)
+        drift = self._fingerprints.drift(record, shown)
+        other_version = record.get(meta.API_VERSION) != self._api_version
         verdict = by_columns(
             drift,
             object_name=self._object_type.name,
-            nested_only=self._fingerprints.nested_only(drift),
-            other_version=version is not None and version != self._api_version,
+            of_versions=other_version and self._fingerprints.is_of_versions(drift, record, shown),
         )
         return verdict, drift
 

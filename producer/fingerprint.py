@@ -14,9 +14,9 @@ from producer.order import Entry
 from producer.preparing import Candidate
 from producer.record import hash_of
 from producer.type_tools import TypeTools
+from producer.versions import is_of_versions
 from schemas.codec import RecordCodec, unframe
-from schemas.columns import ColumnKind
-from schemas.meta import EXTRA
+from schemas.meta import API_VERSION, EXTRA
 
 PASSING: Final[Mapping[str, frozenset[str]]] = {
     "charge": frozenset({"receipt_url"}),
@@ -95,14 +95,26 @@ class Fingerprints:
             if name not in self._passing and record.get(name) != shown.get(name)
         )
 
-    def nested_only(self, columns: tuple[str, ...]) -> bool:
-        """Whether all of these columns hold nested JSON, whose shape follows the API version."""
-        nested = {
-            column.name
-            for column in self._tools.object_type.columns
-            if column.kind is ColumnKind.JSON
-        }
-        return all(name in nested or name == EXTRA for name in columns)
+    def is_of_versions(
+        self, drift: tuple[str, ...], record: Mapping[str, Any], shown: Mapping[str, Any]
+    ) -> bool:
+        """Whether what differs comes of the API version that the record's event was in."""
+        version = record.get(API_VERSION)
+        if version is None:
+            return False
+        object_type = self._tools.object_type
+        columns = {column.name: column for column in object_type.columns}
+        return all(
+            name == EXTRA
+            or is_of_versions(
+                object_type.name,
+                columns[name],
+                version=version,
+                told=record.get(name),
+                shown=shown.get(name),
+            )
+            for name in drift
+        )
 
     def _of_lasting(self, columns: Mapping[str, Any]) -> bytes:
         return hash_of(_ENCODE([columns.get(name) for name in self._lasting]))

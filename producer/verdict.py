@@ -21,8 +21,8 @@ class Verdict(StrEnum):
     REPAIRED = "repaired"
     """Stripe shows other values: they are published."""
     REFRESHED = "refreshed"
-    """It differs only in what no event tells, or in how what is nested looks in the API version of
-    its last event: published as the lists show it, and no drift."""
+    """It differs only in what no event tells, or in what comes of the API version of its last
+    event: published as the lists show it, and no drift."""
     CREATED = "created"
     """Stripe shows it, and it was missing here, or deleted here."""
     DELETED = "deleted"
@@ -59,19 +59,17 @@ def before_comparing(known: Known | None, *, observed_second: int, gone: bool) -
     return None if known.alive else Verdict.CREATED
 
 
-def by_columns(
-    drift: tuple[str, ...], *, object_name: str, nested_only: bool, other_version: bool
-) -> Verdict:
+def by_columns(drift: tuple[str, ...], *, object_name: str, of_versions: bool) -> Verdict:
     """What the columns say.
 
     Args:
         drift: names of the columns that differ.
         object_name: of the type.
-        nested_only: whether all of them hold nested JSON.
-        other_version: whether the last record's event came in another API version than lists do.
+        of_versions: whether they differ because the last record's event came in another API
+            version than lists do.
     """
     if not drift:
         return Verdict.UNCHANGED
-    if SILENT.get(object_name, frozenset()).issuperset(drift) or (other_version and nested_only):
+    if of_versions or SILENT.get(object_name, frozenset()).issuperset(drift):
         return Verdict.REFRESHED
     return Verdict.REPAIRED

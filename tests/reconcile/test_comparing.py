@@ -154,6 +154,34 @@ def test_what_only_looks_different_in_another_version_is_published_and_no_drift(
 
 
 @pytest.mark.parametrize(
+    ("told", "shown", "verdict"),
+    [
+        # No longer told, and told since.
+        ({"tax_percent": 19.0}, {}, Verdict.REFRESHED),
+        ({}, {"test_clock": "clock_1"}, Verdict.REFRESHED),
+        # Told in both versions, if in different places.
+        ({"status": "active"}, {"status": "canceled"}, Verdict.REPAIRED),
+        ({"billing": "send_invoice"}, {"collection_method": "send_invoice"}, Verdict.UNCHANGED),
+        (
+            {"billing": "send_invoice"},
+            {"collection_method": "charge_automatically"},
+            Verdict.REPAIRED,
+        ),
+    ],
+)
+def test_a_column_that_one_of_two_versions_lacks_is_no_drift(
+    told: dict[str, Any], shown: dict[str, Any], verdict: Verdict
+) -> None:
+    subscriptions = Published("subscription")
+    subscriptions.publish(second=1, id="sub_1", api_version="2019-02-19", **told)
+    comparison = subscriptions.comparison()
+    comparison.take(subscriptions.shown({"id": "sub_1", **shown}, second=9))
+    assert [found.verdict for found in findings(comparison)] == (
+        [] if verdict is Verdict.UNCHANGED else [verdict]
+    )
+
+
+@pytest.mark.parametrize(
     ("other", "verdict"), [({}, Verdict.REFRESHED), ({"name": "b"}, Verdict.REPAIRED)]
 )
 def test_a_counter_that_no_event_tells_is_published_and_no_drift(
