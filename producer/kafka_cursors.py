@@ -114,9 +114,24 @@ class Cursors:
 
     def _ends(self, consumer: Consumer) -> dict[int, int]:
         """The high watermark of each partition that is not empty."""
+        deadline = time.monotonic() + self._answer_seconds_max
+        while True:
+            try:
+                return self._ends_now(consumer)
+            except KafkaException as error:
+                # A topic that was just made has no leader yet.
+                if error.args[0].code() not in _SOON_KNOWN or time.monotonic() > deadline:
+                    raise
+                time.sleep(POLL_SECONDS)
+
+    def _ends_now(self, consumer: Consumer) -> dict[int, int]:
         listed = consumer.list_topics(self._topic, timeout=self._answer_seconds_max)
+        topic = listed.topics[self._topic]
+        if topic.error is not None:
+            # Without its partitions it would look empty, as if nothing had ever been stored.
+            raise KafkaException(topic.error)
         ends = {}
-        for partition in listed.topics[self._topic].partitions:
+        for partition in topic.partitions:
             place = TopicPartition(self._topic, partition)
             watermarks = consumer.get_watermark_offsets(place, timeout=self._answer_seconds_max)
             if watermarks is None:
@@ -199,3 +214,10 @@ def _take(message: Message, found: dict[str, dict[str, Any]]) -> None:
 
 def _positions(consumer: Consumer, topic: str, partitions: set[int]) -> Sequence[TopicPartition]:
     return consumer.position([TopicPartition(topic, partition) for partition in partitions])
+
+
+_SOON_KNOWN: Final = (
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+)
