@@ -14,6 +14,8 @@ from simulator.session import Session
 from simulator.state import Body
 
 PLATFORM_ID = "acct_platformplatform"
+PLATFORM_CREATED = 1_500_000_000
+"""The platform is older than anything that it has."""
 APPLICATION = {"id": "ca_simulated", "object": "application", "name": "Simulated platform"}
 
 _UPDATABLE = {
@@ -136,7 +138,8 @@ def own_account(session: Session) -> Body:
         return account_asked(session, session.world.account)
     body = fresh(session, ACCOUNT, {}, identifier=PLATFORM_ID)
     listed = empty_list(f"/v1/accounts/{PLATFORM_ID}/external_accounts")
-    return {**body, "charges_enabled": True, "external_accounts": listed}
+    shown = {**body, "created": PLATFORM_CREATED, "charges_enabled": True}
+    return {**shown, "external_accounts": listed}
 
 
 def deauthorize(session: Session, body: Body) -> None:

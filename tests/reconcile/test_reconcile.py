@@ -289,6 +289,7 @@ def test_a_key_that_stripe_does_not_know_is_told(shared: Merchant) -> None:
 
 
 AWKWARD = {
+    "account": "the merchant's own is retrieved, the others are listed",
     "balance": "the only one of its type",
     "bank_account": "listed below customers and accounts",
     "capability": "has no id of its own",
