@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from producer.belonging import belonging
+from producer.inheriting import with_inherited
 from producer.memory import entry_name
 from producer.normalise import NOT_JSON, Cells, NotAnObject
 from producer.record import hash_of
@@ -17,6 +18,7 @@ from producer.shown_lists import Extent, OtherChild, OwnedChild, ShownList
 from producer.type_tools import ToolBox, TypeTools
 from schemas.columns import PARENT_SOURCE
 from schemas.endpoints import Child, Ways
+from schemas.moved import load_moves
 from schemas.objects import Catalogue, StrangeObjectName, record_key
 from schemas.topics import table_name
 
@@ -47,12 +49,14 @@ class ListField(msgspec.Struct, frozen=True, kw_only=True):
         position: of its cell.
         owned: the type of its elements if only this list shows them; else empty.
         expanded_only: Stripe shows it only where it is asked for.
+        inherited: fields that old bodies tell of all elements together, and where their cells are.
     """
 
     field: str
     position: int
     owned: str
     expanded_only: bool
+    inherited: tuple[tuple[str, int], ...]
 
 
 class TypeLists(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,6 +131,9 @@ class ChildReader:
             for field in fields:
                 raw = bytes(parent.cells[field.position])
                 if raw and raw != b"null":
+                    if field.inherited:
+                        told = {name: parent.cells[at] for name, at in field.inherited}
+                        raw = with_inherited(raw, told)
                     place = (parent.name, field.field, raw)
                     places.append(place)
                     known[place] = kept = self._kept.get(place)
@@ -152,12 +159,16 @@ class ChildReader:
         if not by_field:
             return []
         normaliser = self._tool_box.tools(object_name).normaliser
+        inherited = load_moves().inherited.get(object_name, {})
         return [
             ListField(
                 field=field,
                 position=normaliser.position(field),
                 owned=child.object_name if child.owned else "",
                 expanded_only=child.expanded_only,
+                inherited=tuple(
+                    (name, normaliser.position(name)) for name in inherited.get(field, ())
+                ),
             )
             for field, child in by_field.items()
         ]

@@ -27,13 +27,22 @@ def moves_page(columns: Columns, history: History, moves: Moves) -> str:
             "## Moved",
             "",
             "`[only]`, `[first]`, `[lowest x]` and `[flagged x]` say which element of a list is",
-            "meant. The last two columns say which columns are filled from the other place. An old",
-            "column of nested JSON is there where new bodies show the same value whole.",
+            "meant. The last two columns say which columns are filled from the other place; an old",
+            "column of nested JSON is, where new bodies show the same value whole.",
             "",
             "| Object | Stood at | Up to | Stands at | As | Old column, from new bodies "
             "| New column, from old bodies |",
             "| --- | --- | --- | --- | --- | --- | --- |",
             *_moved_rows(fed_columns, moves),
+            "",
+            "## Told of all together",
+            "",
+            "What stood on an object and stands on each element of its list now. The records of the",
+            "elements have it from old bodies too.",
+            "",
+            "| Object | List | Fields |",
+            "| --- | --- | --- |",
+            *_inherited_rows(moves),
             "",
             "## Removed",
             "",
@@ -69,6 +78,12 @@ def _moved_rows(columns: Columns, moves: Moves) -> Iterator[str]:
                 f"| `{name}` | `{place_text(move.old)}` | {move.lifetime(name).last} "
                 f"| `{place_text(move.new)}` | {_how(move)} | {back} | {forth} |"
             )
+
+
+def _inherited_rows(moves: Moves) -> Iterator[str]:
+    for name, lists in moves.inherited.items():
+        for field, told in lists.items():
+            yield f"| `{name}` | `{field}` | {', '.join(f'`{one}`' for one in told)} |"
 
 
 def _filled(columns: Sequence[Column], field: str, place: Place) -> str:

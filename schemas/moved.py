@@ -69,10 +69,13 @@ class Moves:
     Attributes:
         by_type: object name -> its moves; where several fill one column, the first goes first.
         unmoved: `type.field` of a removed field without a new place -> why it has none.
+        inherited: object name -> list -> fields that stood on the object when they were the same
+            for all elements of the list, and stand on each element now.
     """
 
     by_type: Mapping[str, tuple[Moved, ...]]
     unmoved: Mapping[str, str]
+    inherited: Mapping[str, Mapping[str, tuple[str, ...]]]
 
 
 @cache
@@ -82,6 +85,10 @@ def load_moves() -> Moves:
     return Moves(
         by_type={name: tuple(map(_moved, moves)) for name, moves in found["moves"].items()},
         unmoved=found["unmoved"],
+        inherited={
+            name: {field: tuple(told) for field, told in lists.items()}
+            for name, lists in found["inherited"].items()
+        },
     )
 
 

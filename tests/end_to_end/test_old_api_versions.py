@@ -11,7 +11,14 @@ from schemas.columns import ColumnKind
 from schemas.history import load_history
 from schemas.meta import META_FIELDS
 from schemas.objects import load_catalogue
-from tests.end_to_end.bodies_of_two_ages import NEW_VERSION, OLD_VERSION, TWO_AGES, Body
+from tests.end_to_end.bodies_of_two_ages import (
+    CREATED,
+    MONTH,
+    NEW_VERSION,
+    OLD_VERSION,
+    TWO_AGES,
+    Body,
+)
 from tests.end_to_end.installation import ARRIVE_SECONDS_MAX, Installation
 from tests.end_to_end.services import eventually
 from tests.end_to_end.stripe_events import FIRST_SECOND, Told
@@ -36,7 +43,7 @@ def installation(
             namespace=namespace,
             database_url=database_url,
             folder=folder,
-            OBJECTS=",".join(TWO_AGES),
+            OBJECTS=",".join((*TWO_AGES, "subscription_item")),
         )
         with made.running():
             yield made
@@ -51,13 +58,13 @@ def rendered(name: str, suffix: str, version: str) -> Body:
     return still | already
 
 
-def event(name: str, body: Body, *, event_id: str, version: str) -> Told:
-    """The event that shows a body, rendered in an API version."""
+def event(name: str, body: Body, *, event_id: str, version: str, second: int = 0) -> Told:
+    """The event that shows a body, rendered in an API version; `second` counts from the first."""
     sent = {
         "id": event_id,
         "object": "event",
         "api_version": version,
-        "created": FIRST_SECOND,
+        "created": FIRST_SECOND + second,
         "data": {"object": body, "previous_attributes": {"metadata": {"order": "1"}}},
         "livemode": False,
         "pending_webhooks": 1,
@@ -67,7 +74,7 @@ def event(name: str, body: Body, *, event_id: str, version: str) -> Told:
     return Told(
         event_id=event_id,
         object_id=body["id"],
-        second=FIRST_SECOND,
+        second=FIRST_SECOND + second,
         version=0,
         body=json.dumps(sent, indent=2).encode(),
     )
@@ -147,4 +154,46 @@ def without_what_differs(name: str, record: dict[str, Any]) -> dict[str, Any]:
     tells = {"_event_id", "_received_at", "_api_version"}
     return compared(name, record) | {
         field: record[field] for field in META_FIELDS if field not in tells
+    }
+
+
+def test_an_item_has_the_period_that_old_bodies_tell_of_its_subscription(
+    installation: Installation,
+) -> None:
+    sender, ages = installation.sender(), TWO_AGES["subscription"]
+    old, new = ages.old("item1"), ages.new("item2")
+    renewed = {
+        **old,
+        "current_period_start": CREATED + MONTH,
+        "current_period_end": CREATED + 2 * MONTH,
+    }
+
+    sender.deliver(event("subscription", old, event_id="evt_item_1", version=OLD_VERSION))
+    sender.deliver(event("subscription", new, event_id="evt_item_2", version=NEW_VERSION))
+    found = [items(installation, body["id"], CREATED + MONTH) for body in (old, new)]
+    sender.deliver(
+        event("subscription", renewed, event_id="evt_item_3", version=OLD_VERSION, second=1)
+    )
+
+    assert found[0] == found[1]
+    assert items(installation, old["id"], CREATED + 2 * MONTH) != found[0]
+
+
+def items(installation: Installation, subscription: str, period_end: int) -> dict[str, Any]:
+    """The flat columns of a subscription's one item, once its period ends then."""
+    query = f"""
+        select * from stripe.subscription_item
+        where subscription_id = '{subscription}'
+          and current_period_end = to_timestamp({period_end})
+    """
+    eventually(
+        lambda: bool(installation.rows(query)),
+        seconds_max=ARRIVE_SECONDS_MAX,
+        what=f"the item of {subscription} has its period",
+    )
+    (found,) = installation.rows(query)
+    return {
+        column.name: found[column.name]
+        for column in load_catalogue().get("subscription_item").columns
+        if column.kind is not ColumnKind.JSON and column.name not in {"id", "subscription_id"}
     }
