@@ -37,8 +37,9 @@ class Outcome(msgspec.Struct, kw_only=True):
 
     Attributes:
         changes: to publish, of each object in order.
-        unchanged: snapshots with lists that say of their object what was published; what their
-            lists say may be new, since a record does not hold all of them.
+        unchanged: snapshots with lists that say of their object what was published. What the lists
+            show may be new: a record does not hold all of them, and a topic of children may have
+            been lost.
         entries: of every object that changed or of which something was learnt, by name.
         learnt: those of `entries` that are not a change's, with their partition.
         to_fetch: candidates that only Stripe can put in order.

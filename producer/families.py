@@ -99,9 +99,8 @@ class Families:
         """
         family = Family()
         parents = [change for change in changes if self._lists_of(change).fields]
-        looks = [change for change in unchanged if self._shows_apart(change)]
-        if looks:
-            parents = sorted([*parents, *looks], key=_event_at)
+        if unchanged:
+            parents = sorted([*parents, *unchanged], key=_event_at)
         if not parents:
             return family
         owners = [change for change in parents if self._lists_of(change).owned_fields]
@@ -122,11 +121,6 @@ class Families:
 
     def _lists_of(self, change: Change) -> TypeLists:
         return self._children.lists_of(change.observation.object_name)
-
-    def _shows_apart(self, change: Change) -> bool:
-        """Whether it shows a list that is no part of the object's own record."""
-        apart = self._lists_of(change).apart
-        return any(one.field in apart for one in change.lists)
 
     def _own(self, change: Change, owned: Owned) -> None:
         lists = self._lists_of(change)

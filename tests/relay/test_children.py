@@ -241,7 +241,8 @@ def test_a_child_that_comes_alone_is_counted_and_passed_by(
 def test_a_refund_in_a_charge_is_published_under_its_own_key_once(
     relayed: Relayed, object_id: str
 ) -> None:
-    refund = {"id": f"re_{object_id}", "object": "refund", "charge": object_id, "amount": 3}
+    refund_id = f"re_{object_id}"
+    refund = {"id": refund_id, "object": "refund", "charge": object_id, "amount": 3}
 
     def charge(second: int) -> Sent:
         return event(
@@ -257,7 +258,7 @@ def test_a_refund_in_a_charge_is_published_under_its_own_key_once(
     with relayed.counting("stripeline_relay_sighted_total", by=1):
         relayed.send(charge(1))
         relayed.send(charge(2))
-    (record,) = relayed.records(refund["id"], "refund")
+    (record,) = relayed.records(refund_id, "refund")
     assert (record["charge_id"], record["amount"]) == (object_id, 3)
     assert (record["_operation"], record["_source"]) == ("snapshot", "webhook")
 
@@ -293,7 +294,7 @@ def test_a_relay_killed_between_a_truncated_parent_and_its_completion_completes_
         installation.inbox.send(invoice(1))
         # Stripe's clock stands still within the second, so that the wish has to wait.
         eventually(
-            lambda: len(installation.read("line_item")) == 10 and stripe_server.paths,
+            lambda: len(installation.read("line_item")) == 10 and bool(stripe_server.paths),
             seconds_max=SETTLE_SECONDS_MAX,
             what="the beginning is published, and the rest is asked for",
         )
