@@ -121,7 +121,7 @@ def test_errors_of_stripe_are_asked_again_until_everything_is_there(
     backfilling: Backfilling, customers: list[str]
 ) -> None:
     faults = tuple(
-        ResponseFault(kind=kind, rate=0.2, seconds=0.0)
+        ResponseFault(kind=kind, rate=0.1, seconds=0.0)
         for kind in (ResponseFaultKind.SERVER_ERROR, ResponseFaultKind.CUT)
     )
     backfilling.simulator.put_faults(FaultPlan(seed=1, responses=faults))
