@@ -64,6 +64,21 @@ def test_a_cursor_that_an_operator_removed_is_forgotten(
     assert cursors.read() == {}
 
 
+def test_the_end_is_reached_where_the_last_records_are_not_to_be_read(
+    stack: Infrastructure, topic: str, cursors: Cursors
+) -> None:
+    cursors.put("poll/-", {"second": 1})
+    tool = Producer({"bootstrap.servers": stack.kafka, "transactional.id": topic})
+    tool.init_transactions(30)
+    tool.begin_transaction()
+    tool.produce(topic, key="poll/-", value=b'{"second": 2}')
+    tool.flush()
+    tool.abort_transaction(30)
+    hasty = Cursors(kafka={"bootstrap.servers": stack.kafka}, topic=topic, answer_seconds_max=5.0)
+
+    assert hasty.read() == {"poll/-": {"second": 1}}
+
+
 def test_threads_put_their_cursors_side_by_side(cursors: Cursors) -> None:
     keys = [f"backfill/-/invoice/{at}" for at in range(40)]
 
