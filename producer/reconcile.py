@@ -155,6 +155,7 @@ class Reconciler:
             ForeignRecord: an object topic holds what no relay wrote.
         """
         waiting: deque[_Group] = deque()
+        doubted: list[_Group] = []
         tallies: list[Tally] = []
         try:
             for objects in scope.groups:
@@ -165,17 +166,28 @@ class Reconciler:
                 waiting.append(_Group(comparisons=comparisons, judged_at=math.inf))
                 self._look(comparisons, scope)
                 waiting[-1] = self._listed(comparisons)
-                now = self._clock.monotonic_seconds()
-                while waiting and waiting[0].judged_at <= now and not self._stop.requested:
-                    self._judge(waiting.popleft())
+                self._judge_due(waiting, doubted)
+            # By now every object that tells the account was seen.
+            waiting.extend(doubted)
+            doubted.clear()
             while waiting and not self._stopped_before(waiting[0].judged_at):
                 self._judge(waiting.popleft())
         finally:
-            for group in waiting:
+            for group in (*waiting, *doubted):
                 for comparison in group.comparisons.values():
                     comparison.tally.failures["stopped"] += 1
                     comparison.close()
         return tallies
+
+    def _judge_due(self, waiting: deque[_Group], doubted: list[_Group]) -> None:
+        """Judge the groups whose time has come; put those aside whose account is not certain."""
+        now = self._clock.monotonic_seconds()
+        while waiting and waiting[0].judged_at <= now and not self._stop.requested:
+            group = waiting.popleft()
+            if any(self._strangers(comparison) for comparison in group.comparisons.values()):
+                doubted.append(group)
+            else:
+                self._judge(group)
 
     def _stopped_before(self, monotonic_seconds: float) -> bool:
         pause = max(monotonic_seconds - self._clock.monotonic_seconds(), 0.0)

@@ -9,7 +9,7 @@ from producer.backfill_progress import Bars, Lines, Shown
 from producer.backfill_report import Tally as ReadTally
 from producer.comparison import Comparison
 from producer.connected_accounts import connected_accounts
-from producer.errors import RegistryAway, StripeRefused
+from producer.errors import RegistryAway, SchemaNotRegistered, StripeRefused
 from producer.fingerprint import Fingerprints
 from producer.kafka_inbox_writer import InboxWriter
 from producer.kafka_topic_reader import TopicReader
@@ -32,7 +32,7 @@ from runtime.errors import WrongSetting
 from runtime.metrics import Meters
 from runtime.stop import Stop
 from schemas.endpoints import load_ways
-from schemas.errors import RegistryUnreachable
+from schemas.errors import RegistryUnreachable, SchemaRefused
 from schemas.objects import load_catalogue
 from schemas.registry import Registry
 from schemas.topics import Names
@@ -103,6 +103,7 @@ class Reconciling:
         Raises:
             KafkaUnreachable, RegistryAway, StripeUnreachable: it was not there; run it again.
             WrongSetting: Stripe does not know the key, or does not show it the accounts.
+            ForeignRecord, SchemaNotRegistered: a topic holds what no relay wrote.
         """
         return self._run(self._objects, since=None)
 
@@ -112,11 +113,13 @@ class Reconciling:
         Raises:
             KafkaUnreachable, RegistryAway, StripeUnreachable: it was not there; run it again.
             WrongSetting: Stripe does not know the key, or does not show it the accounts.
+            ForeignRecord, SchemaNotRegistered: a topic holds what no relay wrote.
         """
         self._run(often(self._objects, self._ways), since=since)
 
     def _run(self, objects: Sequence[str], *, since: int | None) -> list[Tally]:
-        self._topics.ensure_streams()
+        if self._writer is not None:
+            self._topics.ensure_streams()
         tally = ReadTally()
         shown = self._shown(tally)
         try:
@@ -133,6 +136,8 @@ class Reconciling:
             ) from error
         except RegistryUnreachable as error:
             raise RegistryAway(str(error)) from error
+        except SchemaRefused as error:
+            raise SchemaNotRegistered(str(error)) from error
         finally:
             shown.close()
 

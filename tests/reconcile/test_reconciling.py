@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from producer import asking
+from producer.comparison import Comparison
 from producer.errors import StripeRefused, StripeUnreachable
 from producer.known_objects import Open
 from producer.one_by_one import OneByOne
@@ -87,21 +88,56 @@ class Shown:
     def run(
         self, *, dry_run: bool = False, stop: Stop | None = None, meters: Meters | None = None
     ) -> Tally:
-        stop, ways = stop or Stop(), load_ways()
-        reconciler = Reconciler(
-            comparison_of=lambda _name: self.published.comparison(),
-            ways=ways,
-            lists=self,
-            one_by_one=OneByOne(retriever=self, ways=ways, stop=stop),
-            inbox=None if dry_run else self,
-            settle_seconds=0.0,
-            clock=SystemClock(),
-            stop=stop,
-            meters=meters or Meters(),
+        (tally,) = run_together(
+            self, dry_run=dry_run, stop=stop or Stop(), meters=meters or Meters()
         )
-        names = [self.published.object_type.name]
-        (tally,) = reconciler.run(Scope(groups=[names], accounts=[""], since=self.since))
         return tally
+
+
+class Shops:
+    """Several types side by side."""
+
+    def __init__(self, shown: Sequence[Shown]) -> None:
+        self._by_name = {one.published.object_type.name: one for one in shown}
+        self.since = shown[0].since
+
+    @property
+    def names(self) -> list[str]:
+        return list(self._by_name)
+
+    def comparison(self, name: str) -> Comparison:
+        return self._by_name[name].published.comparison()
+
+    def read(
+        self, objects: Sequence[str], account_id: str, take: Take, *, since: int | None
+    ) -> Mapping[str, str]:
+        return self._by_name[objects[0]].read(objects, account_id, take, since=since)
+
+    def retrieve(self, *, object_name: str, **asked: Any) -> Retrieved:
+        return self._by_name[object_name].retrieve(object_name=object_name, **asked)
+
+
+def run_together(
+    *shown: Shown,
+    dry_run: bool = False,
+    stop: Stop | None = None,
+    meters: Meters | None = None,
+) -> list[Tally]:
+    """One run over these types, one group after the other."""
+    stop, ways, shops = stop or Stop(), load_ways(), Shops(shown)
+    reconciler = Reconciler(
+        comparison_of=shops.comparison,
+        ways=ways,
+        lists=shops,
+        one_by_one=OneByOne(retriever=shops, ways=ways, stop=stop),
+        inbox=None if dry_run else shown[0],
+        settle_seconds=0.0,
+        clock=SystemClock(),
+        stop=stop,
+        meters=meters or Meters(),
+    )
+    groups = [[name] for name in shops.names]
+    return reconciler.run(Scope(groups=groups, accounts=[""], since=shops.since))
 
 
 def shop(object_name: str, *ids: str) -> Shown:
@@ -205,6 +241,15 @@ def test_a_key_of_another_account_deletes_nothing(recognised: bool) -> None:
     deleted = STRANGERS_MAX + 1 if recognised else 0
     assert tally.verdicts[Verdict.DELETED] == deleted
     assert (exit_code([tally]) is ExitCode.FAILED) is not recognised
+
+
+def test_an_account_that_a_later_type_tells_is_believed() -> None:
+    cards = shop("issuing.card", *[f"ic_{number}" for number in range(STRANGERS_MAX + 1)])
+    customers = shop("customer", "cus_1")
+    customers.shows({"id": "cus_1"})
+    one, two = run_together(cards, customers)
+    assert one.verdicts[Verdict.DELETED] == STRANGERS_MAX + 1
+    assert found(two) == {Verdict.UNCHANGED: 1}
 
 
 def test_a_type_without_a_list_is_asked_for_object_by_object() -> None:
