@@ -50,16 +50,16 @@ class Maven:
             NotFetched: Maven could not fetch it; the message holds its last lines.
         """
         given = dict(properties or {})
+        version = given.get(f"{profile}.version") or pom_property(f"{profile}.version")
 
         def fetch(into: Path) -> None:
-            version = pom_property(f"{profile}.version")
             with self._progress.step(f"Fetching {profile} {version}") as detail:
                 self._run(profile, goal, given, into, detail)
                 prepare(into)
 
         told = POM.read_bytes() + repr(sorted(given.items())).encode()
         digest = hashlib.sha256(told).hexdigest()[:DIGEST_LENGTH]
-        name = f"{profile}-{pom_property(f'{profile}.version')}-{digest}"
+        name = f"{profile}-{version}-{digest}"
         return kept(self._cache / name, fetch)
 
     def _run(

@@ -65,8 +65,11 @@ def embedded_release() -> int:
     return int(pom_property("postgres.version").partition(".")[0])
 
 
-def embedded_binaries(maven: Maven) -> Binaries:
+def embedded_binaries(maven: Maven, *, version: str = "") -> Binaries:
     """The embedded programs for this machine, fetched into the cache.
+
+    Args:
+        version: another one than the stack's own, such as `14.24.0`.
 
     Raises:
         ToolMissing: there are none for this machine, or no Maven.
@@ -84,12 +87,15 @@ def embedded_binaries(maven: Maven) -> Binaries:
         archive.unlink()
 
     given = {"postgres.platform": chosen}
+    if version:
+        given["postgres.version"] = version
     fetched = maven.fetched(NAME, goal="copy-dependencies", prepare=prepare, properties=given)
     user = unprivileged_user()
     if user is not None and not reachable(fetched, user):
         closed = fetched
         fetched = kept(open_place() / "programs" / closed.name, lambda into: _copy(closed, into))
-    return Binaries(folder=fetched / "bin", release=embedded_release())
+    release = int(version.partition(".")[0]) if version else embedded_release()
+    return Binaries(folder=fetched / "bin", release=release)
 
 
 def embedded_platform(system: str, machine: str) -> str:

@@ -121,6 +121,15 @@ def test_another_platform_is_another_download(programs: Path, tmp_path: Path) ->
     assert len(places) == 2
 
 
+def test_another_version_is_kept_under_its_own_name(programs: Path, tmp_path: Path) -> None:
+    fake(programs, "java", "echo 'openjdk version \"21.0.1\"' >&2")
+    fake(programs, "mvn", "exit 0")
+    fetch = Maven(cache=tmp_path / "cache", progress=Silent())
+    given = {"postgres.version": "14.24.0"}
+    place = fetch.fetched("postgres", goal="copy", prepare=nothing_more, properties=given)
+    assert place.name.startswith("postgres-14.24.0-")
+
+
 @pytest.mark.parametrize(
     ("system", "machine", "name"),
     [
