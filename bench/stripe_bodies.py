@@ -27,7 +27,7 @@ def subscription_event(number: int, *, second: int, objects: int) -> tuple[str, 
 
 
 def _subscription(name: str, number: int) -> dict[str, Any]:
-    start = FIRST_SECOND - number % 1_000_000
+    start = FIRST_SECOND - int(name)
     return {
         "id": f"sub_{name}",
         "object": "subscription",

@@ -11,6 +11,7 @@ import msgspec
 
 from producer.belonging import belonging
 from producer.inheriting import with_inherited
+from producer.kept import Kept
 from producer.memory import entry_name
 from producer.normalise import NOT_JSON, Cells, NotAnObject
 from producer.record import hash_of
@@ -99,7 +100,7 @@ class ChildReader:
             for name, found in ways.items()
             if any(endpoint.parent_untold for endpoint in found.lists)
         )
-        self._kept = KeptLists(bytes_max=KEPT_BYTES_MAX)
+        self._kept = Kept[_Place, ShownList](bytes_max=KEPT_BYTES_MAX)
 
     def is_owned(self, object_name: str) -> bool:
         """Whether objects of this type are shown by their parent only."""
@@ -188,7 +189,7 @@ class ChildReader:
                     found[place] = self._other_list(place, unread[place])
         for place, one in found.items():
             if one is not None:
-                self._kept.keep(place, one)
+                self._kept.keep(place, one, _size(place, one))
         return found
 
     def _owned_lists(
@@ -266,37 +267,6 @@ class ChildReader:
         return belonging(value, parent.cells[0])
 
 
-class KeptLists:
-    """The lists read lately, within a number of bytes, twice over.
-
-    The older half is let go whole: what is in use has moved into the younger one by then.
-    """
-
-    def __init__(self, *, bytes_max: int) -> None:
-        self._bytes_max = bytes_max
-        self._bytes = 0
-        self._young: dict[_Place, ShownList] = {}
-        self._old: dict[_Place, ShownList] = {}
-
-    def get(self, place: _Place) -> ShownList | None:
-        """The list of these bytes in this place; none if it is not known."""
-        found = self._young.get(place)
-        if found is None:
-            found = self._old.pop(place, None)
-            if found is not None:
-                self.keep(place, found)
-        return found
-
-    def keep(self, place: _Place, shown: ShownList) -> None:
-        """Remember a list."""
-        size = len(place[2]) + sum(len(child.half) for child in shown.owned)
-        size += sum(len(child.value) for child in shown.others)
-        if self._bytes + size > self._bytes_max:
-            self._old, self._young, self._bytes = self._young, {}, 0
-        self._young[place] = shown
-        self._bytes += size
-
-
 class _Page(msgspec.Struct, gc=False):
     data: list[msgspec.Raw]
     has_more: bool | None = None
@@ -307,6 +277,11 @@ class _Page(msgspec.Struct, gc=False):
             return Extent.BEGINNING
         told = self.has_more is False and read == len(self.data)
         return Extent.WHOLE if told else Extent.UNTOLD
+
+
+def _size(place: _Place, shown: ShownList) -> int:
+    halves = sum(len(child.half) for child in shown.owned)
+    return len(place[2]) + halves + sum(len(child.value) for child in shown.others)
 
 
 def _page(raw: bytes) -> _Page | None:

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from producer.children import ChildReader, KeptLists
+from producer.children import ChildReader
+from producer.kept import Kept
 from producer.preparing import Preparer
 from producer.reading import InboxRecord
 from producer.shown_lists import Extent, ShownList
@@ -109,18 +110,14 @@ def test_the_same_list_is_read_once_and_another_ones_again() -> None:
     assert first is not other
 
 
-def test_lists_that_are_not_in_use_are_let_go() -> None:
-    kept = KeptLists(bytes_max=1_000)
-    lists = [
-        ShownList(field="items", extent=Extent.WHOLE, digest=bytes([number]))
-        for number in range(40)
-    ]
-    used = ("subscription:used", "items", b"x" * 100)
-    kept.keep(used, lists[0])
-    for number, one in enumerate(lists):
-        kept.keep((f"subscription:{number}", "items", b"x" * 100), one)
-        assert kept.get(used) is lists[0]
-    assert kept.get(("subscription:0", "items", b"x" * 100)) is None
+def test_what_is_not_in_use_is_let_go() -> None:
+    kept = Kept[str, int](bytes_max=1_000)
+    kept.keep("used", -1, 100)
+    for number in range(40):
+        kept.keep(str(number), number, 100)
+        assert kept.get("used") == -1
+    assert kept.get("0") is None
+    assert kept.get("39") == 39
 
 
 def test_every_owned_child_says_whose_it_is() -> None:
