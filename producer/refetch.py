@@ -17,6 +17,8 @@ THREADS: Final = 4
 WAIT_SECONDS_MAX: Final = 2.0
 """Stripe's clock is asked for again after so long at most, for a simulated one may be moved."""
 WAIT_SECONDS_MIN: Final = 0.05
+AHEAD_SECONDS_MAX: Final = 300
+"""An event further ahead of Stripe's clock is a test clock's: its second may be years away."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,7 +182,9 @@ class Refetcher:
             self._done.append(Fetched(wish=wish, retrieved=None, refusal=error.reason))
         else:
             missing = wish.after_second + 1 - retrieved.observed_second
-            if missing > 0:
+            if missing > AHEAD_SECONDS_MAX:
+                self._done.append(Fetched(wish=wish, retrieved=None, refusal="clock_ahead"))
+            elif missing > 0:
                 # Stripe's clock has not left the second: what was read may be older.
                 seconds = min(max(missing, WAIT_SECONDS_MIN), WAIT_SECONDS_MAX)
                 self._put(wish, seconds=seconds, attempt=1)

@@ -101,6 +101,16 @@ def test_where_stripe_refuses_the_order_is_that_of_arrival_and_counted(
     assert [record.value["status"] for record in installation.read()] == ["a", "b"]
 
 
+def test_a_second_that_is_far_ahead_of_stripes_clock_is_not_waited_for(
+    installation: Installation, stripe_server: StripeServer
+) -> None:
+    stripe_server.shows(-1_000, id="sub_1", object="subscription", status="fetched")
+    with running(installation.relay(**stripe_server.settings)):
+        installation.inbox.send(FIRST, SECOND)
+        installation.await_relayed()
+    assert [record.value["status"] for record in installation.read()] == ["a", "b"]
+
+
 def test_without_an_api_key_the_order_is_that_of_arrival_and_counted(
     installation: Installation,
 ) -> None:
