@@ -127,11 +127,13 @@ class Backfill:
             KafkaUnreachable: what was put last does not count; run it again.
         """
         roots = self._roots(accounts, self._cursors.read())
+        ended = False
         try:
             while not self._stop.requested:
                 self._begin(roots)
                 self._ask()
-                if not self._asking.outstanding:
+                ended = not self._asking.outstanding
+                if ended:
                     break
                 answer = self._asking.answer(seconds_max=TURN_SECONDS)
                 if answer is not None:
@@ -144,7 +146,7 @@ class Backfill:
             raise
         self._save()
         self._shown()
-        return not self._accounts
+        return ended and not self._accounts
 
     def _roots(
         self, accounts: Iterable[str], stored: Mapping[str, Mapping[str, Any]]
@@ -485,5 +487,4 @@ class Backfill:
             self._skip(object_name, reason)
 
     def _skip(self, object_name: str, reason: str) -> None:
-        skipped = self._object(object_name).skipped
-        skipped[reason] = skipped.get(reason, 0) + 1
+        self._object(object_name).skip(reason)

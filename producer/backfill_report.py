@@ -1,10 +1,13 @@
 """What a backfill has done so far, per object type, and the table that tells it at the end."""
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from rich.table import Table
 
-SAID_CHARACTERS_MAX = 160
+SAID_CHARACTERS_MAX: Final = 160
+REASONS_MAX: Final = 5
+OTHER_REASONS: Final = "for other reasons"
 
 
 @dataclass(kw_only=True, slots=True)
@@ -29,6 +32,13 @@ class ObjectTally:
     share: float | None = None
     cut: int = 0
     skipped: dict[str, int] = field(default_factory=dict)
+
+    def skip(self, reason: str) -> None:
+        """Count a list that was not read."""
+        if reason not in self.skipped and len(self.skipped) >= REASONS_MAX:
+            # Stripe's words name the account, and there may be thousands of those.
+            reason = OTHER_REASONS
+        self.skipped[reason] = self.skipped.get(reason, 0) + 1
 
     @property
     def seconds(self) -> float:
