@@ -14,6 +14,7 @@ from tests.infrastructure import Infrastructure
 from tests.proxy import Line, kafka_proxy
 from tests.relay.inbox_writer import Sent, event
 from tests.relay.installation import SETTLE_SECONDS_MAX, Installation
+from tests.relay.stripe_server import listed
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
@@ -23,7 +24,7 @@ SMALL_BATCH = {"RELAY_BATCH_RECORDS_MAX": "20"}
 
 
 def changes() -> list[Sent]:
-    """Every object's changes, each object's in order, four to a second."""
+    """Every object's changes, each object's in order, four to a second; its item changes, too."""
     return [
         event(
             f"evt_{number}_{change}",
@@ -32,6 +33,9 @@ def changes() -> list[Sent]:
             previous={"metadata": {"n": str(change - 1)}},
             status="active",
             metadata={"n": str(change)},
+            items=listed(
+                [{"id": f"si_{number}", "object": "subscription_item", "quantity": change}]
+            ),
         )
         for change in range(CHANGES)
         for number in range(OBJECTS)
@@ -61,11 +65,12 @@ def writing(installation: Installation) -> Iterator[None]:
 
 
 def assert_each_change_is_there_once(installation: Installation) -> None:
-    records = installation.read()
-    published = Counter(record.value["_event_id"] for record in records)
-    assert set(published.values()) == {1}
-    assert len(published) == OBJECTS * CHANGES
-    assert_strictly_increasing(records)
+    for object_name in ("subscription", "subscription_item"):
+        records = installation.read(object_name)
+        published = Counter(record.value["_event_id"] for record in records)
+        assert set(published.values()) == {1}
+        assert len(published) == OBJECTS * CHANGES
+        assert_strictly_increasing(records)
 
 
 def consumed(installation: Installation, *, at_least: int) -> None:

@@ -130,6 +130,13 @@ class Published:
                 self.changes.append(change)
             pending = [self._fetched(one.by) for one in family.wanted.values()]
 
+    def lose_children(self) -> None:
+        """Forget them as a relay does that finds their topic made anew."""
+        known = self._memory.known
+        for name in [name for name, entry in known.items() if entry.parent]:
+            del known[name]
+        self._families.forget()
+
     def children(self) -> dict[str, Change]:
         """The last change of each child that lives, by id."""
         last = {change.observation.key: change for change in self.changes if change.entry.parent}
@@ -292,6 +299,23 @@ def test_children_that_come_again_publish_nothing(data: st.DataObject, life: Lif
     for batch in batches:
         published.relay(batch)
     assert len(published.changes) == before
+
+
+def test_children_that_are_missing_come_back_with_the_next_reading_of_their_parent() -> None:
+    life = Life(events=[], states=[{}])
+    published = Published(life, fetches=False)
+    published.relay([_reading(second=1)])
+    published.lose_children()
+    published.relay([_reading(second=5)])
+    assert [change.name for change in published.changes] == [
+        "subscription:sub_1",
+        "subscription_item:si_1",
+        "subscription_item:si_1",
+    ]
+
+
+def _reading(*, second: int) -> Sent:
+    return snapshot("sub_1", second=second, items=listed([_item("si_1", 1)]))
 
 
 def test_each_child_names_its_parent_and_comes_after_it() -> None:
