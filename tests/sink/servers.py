@@ -82,7 +82,7 @@ class Server:
     def initialise(self) -> None:
         """Make the data folder."""
         self._own(self.data.parent)
-        command = [self._binaries.folder / "initdb", "-D", self.data, "-U", USER]
+        command = [str(self._binaries.folder / "initdb"), "-D", str(self.data), "-U", USER]
         command += ["--auth=trust", "--no-sync", "--encoding=UTF8", "--no-locale"]
         subprocess.run(command, check=True, capture_output=True, user=self._user, cwd="/")
 

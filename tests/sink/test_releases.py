@@ -45,7 +45,7 @@ def database_url(release: Server, stack: Infrastructure) -> Iterator[str]:
 def test_tables_are_made_widened_and_written_either_way(
     database: PostgresDatabase, postgres: Session
 ) -> None:
-    wider = {**TICKET, "later": TEXT, "trial_end": TIMESTAMP}
+    wider: dict[str, Any] = {**TICKET, "later": TEXT, "trial_end": TIMESTAMP}
     schemas = {1: schema_of(TICKET), 2: schema_of(wider, stripe_object="subscription")}
     hand = Hand(database, Workshop(schemas=schemas))
     hand.write([change(f"o{n}", 1, amount=n, body='{"a": "1"}') for n in range(MANY)])
