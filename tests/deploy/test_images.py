@@ -14,8 +14,8 @@ DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text(encoding="utf-8")
 TARGETS = ("producer", "simulator", "sink")
 SHARED = {"runtime", "schemas", "stripeline"}
 OTHERS_FILES = {
-    "producer": ("stripeline/doctor_postgres.py",),
-    "simulator": ("stripeline/doctor_postgres.py",),
+    "producer": ("stripeline/doctor_postgres.py", "schemas/generate"),
+    "simulator": ("stripeline/doctor_postgres.py", "schemas/generate"),
     "sink": ("stripeline/doctor_stripe.py", "schemas/generate"),
 }
 """What lies in an image and is imported only where the other service is installed, or never."""

@@ -14,7 +14,7 @@ from schemas.topics import Names
 from sink import few_rows, many_rows
 from sink.batch import Record
 from sink.errors import RegistryRefuses
-from sink.load import Dead, Load, TableRows
+from sink.load import Load, TableRows
 from sink.loader import FEW_MAX, Loader
 from tests.sink.changes import (
     BIGINT,
@@ -184,7 +184,9 @@ def test_a_record_that_cannot_be_read_is_dead_and_the_rest_are_rows(
         few_max=few_max,
     )
     load = loader.load(batch_of([good[0], bad, good[1]]))
-    assert load.dead == (Dead(record=bad, reason=reason),)
+    (dead,) = load.dead
+    assert (dead.record, dead.reason) == (bad, reason)
+    assert dead.stack.splitlines()[-1] == reason
     assert [texts(table, "id") for table in load.tables] == [["a", "b"]]
 
 
