@@ -202,7 +202,6 @@ def next_event_at(entry: Entry | None, second: int) -> int:
 
 
 def snapshot_event_at(second: int) -> int:
-    """The place of what was read in `second`."""
     """The `_event_at` of what Stripe showed in `second`: events of that second are later."""
     return second * MICROS_PER_SECOND - 1
 
