@@ -213,8 +213,9 @@ class Normaliser:
             self._decoder = msgspec.json.Decoder(self.struct)
 
     def _extra_of(self, learnt: Sequence[msgspec.Raw]) -> bytes | msgspec.Raw:
+        # A struct that was made before a field was learnt knows the first ones only.
         found = {
-            name: value for name, value in zip(self._learnt, learnt, strict=True) if bytes(value)
+            name: value for name, value in zip(self._learnt, learnt, strict=False) if bytes(value)
         }
         return msgspec.json.encode(found) if found else _ABSENT
 

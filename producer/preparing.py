@@ -17,6 +17,7 @@ from producer.reading import InboxRecord, ObservationReader
 from producer.record import hash_of
 from producer.shown_lists import ShownList
 from producer.type_tools import ToolBox, TypeTools
+from runtime.errors import frames_of
 from schemas.endpoints import load_ways
 from schemas.inbox import Kind
 from schemas.meta import Operation
@@ -24,6 +25,16 @@ from schemas.objects import Catalogue
 
 STUB_FIELDS_MAX: Final = 4
 """`id`, `object`, `deleted` and one more: a delete that does not show the object."""
+UNFORESEEN: Final = (
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+)
+"""What code raises that meets a value which nobody thought of. One record must never hold up all
+others: it is told apart from them, and becomes a dead letter."""
 
 
 Named = tuple[str, Observation, Cells | None]
@@ -51,10 +62,15 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class DeadRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """An inbox record that cannot be published, and the constant word that says why."""
+    """An inbox record that cannot be published, and the constant word that says why.
+
+    Attributes:
+        stack: where in the code an error arose that nobody had thought of.
+    """
 
     record: InboxRecord
     reason: str
+    stack: str = ""
 
 
 class Prepared(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,6 +162,9 @@ class Preparer:
             except Unreadable as error:
                 dead.append(DeadRecord(record=record, reason=error.reason))
                 continue
+            except UNFORESEEN as error:
+                dead.append(_unforeseen(record, error))
+                continue
             if one is None:
                 dropped[DropReason.NOT_STORED_OBJECT] += 1
                 continue
@@ -191,30 +210,59 @@ class Preparer:
             groups[observation.object_name].append(at)
         found: dict[int, Candidate] = {}
         for object_name, places in groups.items():
-            tools = self.tools(object_name)
-            cells: dict[int, Cells] = {}
-            for at in places:
-                _, observation, read = wanted[at]
-                try:
-                    cells[at] = self._cells(tools, observation) if read is None else read
-                except NotAnObject:
-                    dead.append(_dead(records, observation, "bad_body"))
-            lists = self._lists(object_name, wanted, cells)
-            for at, half in zip(cells, tools.halves(list(cells.values())), strict=True):
-                name, observation, _ = wanted[at]
-                if half is None:
-                    dead.append(_dead(records, observation, "bad_record"))
-                    continue
-                found[at] = Candidate(
-                    observation=observation,
-                    name=name,
-                    table=tools.object_type.table,
-                    half=half,
-                    body_hash=hash_of(half),
-                    stub=_is_stub(observation),
-                    lists=lists.get(at, ()),
-                )
+            made, unfit = self._of_type(object_name, places, wanted)
+            found |= made
+            dead += [
+                _unforeseen(_record(records, wanted[at]), why)
+                if isinstance(why, Exception)
+                else DeadRecord(record=_record(records, wanted[at]), reason=why)
+                for at, why in unfit.items()
+            ]
         return [found[at] for at in sorted(found)]
+
+    def _of_type(
+        self, object_name: str, places: Sequence[int], wanted: Sequence[Named]
+    ) -> tuple[dict[int, Candidate], dict[int, str | Exception]]:
+        """The candidates of one type by their place in `wanted`, and why others are none."""
+        try:
+            return self._of_type_at_once(object_name, places, wanted)
+        except UNFORESEEN as error:
+            if len(places) == 1:
+                return {}, {places[0]: error}
+        middle = len(places) // 2
+        found, unfit = self._of_type(object_name, places[:middle], wanted)
+        more, more_unfit = self._of_type(object_name, places[middle:], wanted)
+        return found | more, unfit | more_unfit
+
+    def _of_type_at_once(
+        self, object_name: str, places: Sequence[int], wanted: Sequence[Named]
+    ) -> tuple[dict[int, Candidate], dict[int, str | Exception]]:
+        tools = self.tools(object_name)
+        found: dict[int, Candidate] = {}
+        unfit: dict[int, str | Exception] = {}
+        cells: dict[int, Cells] = {}
+        for at in places:
+            _, observation, read = wanted[at]
+            try:
+                cells[at] = self._cells(tools, observation) if read is None else read
+            except NotAnObject:
+                unfit[at] = "bad_body"
+        lists = self._lists(object_name, wanted, cells)
+        for at, half in zip(cells, tools.halves(list(cells.values())), strict=True):
+            name, observation, _ = wanted[at]
+            if half is None:
+                unfit[at] = "bad_record"
+                continue
+            found[at] = Candidate(
+                observation=observation,
+                name=name,
+                table=tools.object_type.table,
+                half=half,
+                body_hash=hash_of(half),
+                stub=_is_stub(observation),
+                lists=lists.get(at, ()),
+            )
+        return found, unfit
 
     def _lists(
         self, object_name: str, wanted: Sequence[Named], cells: Mapping[int, Cells]
@@ -239,11 +287,14 @@ class Preparer:
         return cells
 
 
-def _dead(records: Sequence[InboxRecord], observation: Observation, reason: str) -> DeadRecord:
+def _record(records: Sequence[InboxRecord], named: Named) -> InboxRecord:
     """The record of an observation, which is looked for only now: nearly none is dead."""
-    place = (observation.partition, observation.offset)
-    record = next(one for one in records if (one.partition, one.offset) == place)
-    return DeadRecord(record=record, reason=reason)
+    place = (named[1].partition, named[1].offset)
+    return next(one for one in records if (one.partition, one.offset) == place)
+
+
+def _unforeseen(record: InboxRecord, error: Exception) -> DeadRecord:
+    return DeadRecord(record=record, reason="unforeseen", stack=frames_of(error))
 
 
 def _is_stub(observation: Observation) -> bool:

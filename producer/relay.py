@@ -265,6 +265,7 @@ class Relay:
                 offset=dead.record.offset,
                 reason=dead.reason,
                 at=now,
+                stack=dead.stack,
             )
             producer.put(
                 self._names.dead_letters,

@@ -1,17 +1,22 @@
 """Whatever stands in the inbox becomes a candidate, a drop or a dead letter, never an error."""
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from producer.children import ChildReader, Parent
 from producer.preparing import Prepared, Preparer
 from producer.reading import InboxRecord
+from producer.shown_lists import ShownList
 from schemas.inbox import Envelope, Kind, Source
 from schemas.objects import load_catalogue
 
 HEADERS = Envelope(kind=Kind.EVENT, source=Source.WEBHOOK, received_at=1).headers()
 DEEP = b"[" * 100_000 + b"]" * 100_000
 GOOD = b'{"id":"sub_1","object":"subscription","metadata":{}}'
+WIDER = GOOD.replace(b"{}", b'{},"novel":1')
 
 
 def event(body: bytes, previous: bytes = b"{}", created: bytes = b"5") -> bytes:
@@ -30,8 +35,10 @@ def prepared(*values: bytes) -> Prepared:
     )
 
 
-def record(value: bytes, offset: int = 0) -> InboxRecord:
-    return InboxRecord(key=b"sub_1", value=value, headers=HEADERS, partition=0, offset=offset)
+def record(
+    value: bytes, offset: int = 0, headers: list[tuple[str, bytes]] = HEADERS
+) -> InboxRecord:
+    return InboxRecord(key=b"sub_1", value=value, headers=headers, partition=0, offset=offset)
 
 
 @pytest.mark.parametrize(
@@ -70,3 +77,53 @@ def test_what_cannot_be_read_is_a_dead_letter_and_its_neighbours_are_not(value: 
 def test_any_bytes_at_all_are_a_candidate_a_drop_or_a_dead_letter(value: bytes) -> None:
     found = prepared(event(GOOD), value)
     assert len(found.dead) + len(found.candidates) + found.dropped.total() == 2
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        (b'{"id":"sub_1","object":"subscription","deleted":true}', Kind.GONE),
+        (GOOD.replace(b"{}", b'{},"newer still":1'), Kind.SNAPSHOT),
+    ],
+    ids=["gone", "snapshot"],
+)
+def test_fields_learnt_from_another_way_in_do_not_upset_events(
+    between: tuple[bytes, Kind],
+) -> None:
+    preparer = Preparer(catalogue=load_catalogue())
+    value, kind = between
+    headers = Envelope(
+        kind=kind, source=Source.REFETCH, received_at=1, observed_second=9
+    ).headers()
+    for offset, one in enumerate(
+        [record(event(WIDER)), record(value, headers=headers), record(event(WIDER))]
+    ):
+        found = preparer.prepare([one], lambda _names: {})
+        assert (offset, len(found.candidates), found.dead) == (offset, 1, [])
+
+
+def test_a_fault_of_ours_kills_the_one_record_that_brings_it_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    preparer = Preparer(catalogue=load_catalogue())
+    read = ChildReader.read
+
+    def faulty(
+        self: ChildReader, name: str, parents: Sequence[Parent]
+    ) -> list[tuple[ShownList, ...]]:
+        for parent in parents:
+            if bytes(parent.cells[field]) == b'{"odd":1}':
+                raise AttributeError("nobody thought of it")
+        return read(self, name, parents)
+
+    field = preparer.tools("subscription").normaliser.position("metadata")
+    monkeypatch.setattr(ChildReader, "read", faulty)
+    values = [event(GOOD), event(GOOD.replace(b"{}", b'{"odd":1}')), event(GOOD)]
+    found = preparer.prepare(
+        [record(value, offset) for offset, value in enumerate(values)], lambda _names: {}
+    )
+    assert [candidate.observation.offset for candidate in found.candidates] == [0, 2]
+    (dead,) = found.dead
+    assert (dead.record.offset, dead.reason) == (1, "unforeseen")
+    assert dead.stack.endswith("AttributeError")
+    assert "nobody thought" not in dead.stack
