@@ -16,7 +16,7 @@ from producer.backfill_plan import plan_for, require_listed, with_age
 from producer.backfill_progress import Bars, Lines, Shown
 from producer.backfill_questions import Asked
 from producer.backfill_report import Tally
-from producer.backfill_scope import Scope
+from producer.backfill_scope import GAP, Scope
 from producer.backfill_settings import BackfillSettings
 from producer.connected_accounts import connected_accounts
 from producer.errors import (
@@ -72,8 +72,11 @@ class Wanted:
     until: datetime | None = None
     connected: bool = False
 
-    def scope(self) -> Scope:
+    def scope(self, *, selection: str = "all") -> Scope:
         """As the run takes it.
+
+        Args:
+            selection: names every type in the cursor's key.
 
         Raises:
             WrongSetting: an object is not known, or Stripe does not list it.
@@ -85,7 +88,7 @@ class Wanted:
         else:
             names = known
         return Scope(
-            selection=_selection(names) if self.objects else "all",
+            selection=_selection(names) if self.objects else selection,
             plan=with_age(plan_for(names, ways)),
             since=_second(self.since),
             until=_second(self.until),
@@ -223,7 +226,9 @@ def backfill_of(
     def backfill_account(account_id: str) -> None:
         done = backfill(
             settings,
-            scope=Wanted().scope(),
+            # With a cursor of its own: what an operator's run of some other time has read is no
+            # proof that nothing of it changed in the gap.
+            scope=Wanted().scope(selection=GAP),
             accounts=(account_id,),
             api=api,
             limiter=limiter,

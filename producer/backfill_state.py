@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from producer.backfill_plan import Listing, Single
+from producer.backfill_scope import FINISHED
 from producer.backfill_windows import STRIPE_BEGAN, Window
 
 OPEN_PAGES_MAX: Final = 2
@@ -163,7 +164,7 @@ class Account:
     def as_json(self) -> dict[str, Any]:
         """As the cursor holds it: all that is not told in it is still to be read."""
         if self.done:
-            return {"finished": True}
+            return dict(FINISHED)
         begun = {root.source.address: root.as_json() for root in self.roots if root.begun}
         return {"finished": False, "oldest": self.oldest, "lists": begun}
 

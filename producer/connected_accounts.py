@@ -13,7 +13,7 @@ from runtime.clock import Clock
 PATH: Final = "/v1/accounts"
 PAGE_ACCOUNTS: Final = 100
 LISTED_SECONDS: Final = 300.0
-"""How long a list is good; shorter than the overlap with which a new account is polled first."""
+"""How long a list is good; the overlap with which a new account is polled first is no shorter."""
 OWN: Final = ""
 
 

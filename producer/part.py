@@ -109,6 +109,9 @@ class Part:
             [sys.executable, "-m", "producer.attached", *self._arguments],
             # It ends when the other end of this is closed, which nobody writes to.
             stdin=subprocess.PIPE,
+            # Ctrl-C at a terminal reaches every process of the terminal's group at once; the
+            # parent stops the parts in their order.
+            start_new_session=True,
             env={**os.environ, "HEALTH_HOST": LOCALHOST, "HEALTH_PORT": str(self._port)},
         )
         self._started_at = now

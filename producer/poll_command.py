@@ -28,6 +28,8 @@ from schemas.objects import load_catalogue
 from schemas.topics import Names
 
 AGAIN: Final = Backoff(first_seconds=1.0, factor=2.0, pause_seconds_max=30.0)
+BACKFILL_STOP_SECONDS_MAX: Final = 2.0
+"""What it has put is flushed and its cursor stored; one that takes longer is read again."""
 
 
 def run(*, connected: bool) -> None:
@@ -35,8 +37,12 @@ def run(*, connected: bool) -> None:
 
     Args:
         connected: whether the connected accounts are polled as well.
+
+    Raises:
+        WrongSetting: a setting cannot be used.
     """
     settings = load(PollSettings)
+    settings.require_overlap(connected=connected)
     logs.configure(service="producer-poll")
     stop = Stop()
     stop.install()
@@ -95,6 +101,8 @@ def run(*, connected: bool) -> None:
             again=AGAIN,
         ).run()
     finally:
+        limiter.stop()
+        poller.await_backfills(seconds_max=BACKFILL_STOP_SECONDS_MAX)
         writer.close()
         cursors.close()
         server.stop()

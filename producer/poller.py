@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final, Protocol
 
+from producer.backfill_scope import FINISHED, GAP, backfill_key
 from producer.errors import (
     LimiterStopped,
     RecordTooLarge,
@@ -16,6 +17,7 @@ from producer.errors import (
     StripeUnreachable,
 )
 from producer.event_list import EventList, ListedEvent, Slice
+from producer.making_up import MakingUp
 from producer.poll_cursor import RETENTION_SECONDS, PollCursor, cursor_key, poll_cursors
 from producer.remembered_events import RememberedEvents
 from producer.routing import Router
@@ -99,7 +101,8 @@ class Poller:
             router: tells where an event belongs.
             livemode: the mode whose events are stored; none stores both.
             overlap_seconds: how much is read again each time, for events that are listed late.
-            backfill: makes up for what an account's events tell no more; may take hours.
+            backfill: makes up for what an account's events tell no more; may take hours, on a
+                thread of its own: polling goes on, of that account too.
             clock: for the lag between two answers of Stripe.
             meters: for the metrics.
         """
@@ -121,7 +124,8 @@ class Poller:
         self._polled_once = False
         self._stripe_ahead: float | None = None
         self._writing = threading.Lock()
-        self._backfilling = threading.Lock()
+        self._gaps: Counter[str] = Counter()
+        self._making_up = MakingUp(self._make_up)
 
     def poll(self) -> None:
         """One round over all accounts.
@@ -142,6 +146,10 @@ class Poller:
         self._forget()
         self.show_lag()
         self._polled_once = True
+
+    def await_backfills(self, *, seconds_max: float) -> None:
+        """Wait until no backfill runs; where the limiter was stopped, that is soon."""
+        self._making_up.await_end(seconds_max=seconds_max)
 
     def show_lag(self) -> None:
         """Let the metric say how far behind Stripe's clock the slowest account is."""
@@ -202,6 +210,7 @@ class Poller:
         if cursor is None:
             self._begin(account_id)
             return
+        has_gap = False
         for part in self._events.slices(
             account_id,
             since=max(0, cursor.second - self._overlap_seconds),
@@ -210,15 +219,17 @@ class Poller:
             # Reading is side by side; whatever is written is written by one at a time.
             with self._writing:
                 self._note_now(part.now)
-                if not cursor.backfill_due and cursor.lost_touch(part.now):
-                    cursor = self._note_gap(account_id, cursor, now=part.now)
+                if not has_gap and cursor.lost_touch(part.now):
+                    has_gap = True
+                    self._note_gap(account_id, cursor, now=part.now)
                 self._write(account_id, part)
+                # Meanwhile a backfill may have come to its end.
+                cursor = self._held[account_id]
                 # Where reading begins far behind the cursor, its first slices end behind it too.
                 cursor = replace(cursor, second=max(cursor.second, part.complete_before))
                 self._move(account_id, cursor, written=bool(part.events))
         if cursor.backfill_due:
-            with self._backfilling:
-                self._make_up(account_id, cursor)
+            self._making_up.want(account_id)
 
     def _begin(self, account_id: str) -> None:
         """Take the first cursor: from now on nothing is missed."""
@@ -233,33 +244,44 @@ class Poller:
             command=f"stripeline producer backfill{' --connected' if account_id else ''}",
         )
 
-    def _note_gap(self, account_id: str, cursor: PollCursor, *, now: int) -> PollCursor:
-        """Say that events are gone, and remember it until a backfill has made up for them."""
+    def _note_gap(self, account_id: str, cursor: PollCursor, *, now: int) -> None:
+        """Say that events are gone, and remember it until a backfill has made up for them.
+
+        Also of one that was due already: what that has read may have changed since.
+        """
         logs.logger("poll").error(
             "events older than 30 days are gone: a backfill is due",
             account=account_id,
             stood_at=cursor.second,
             missed_seconds=now - RETENTION_SECONDS - cursor.second,
         )
-        cursor = replace(cursor, backfill_due=True)
-        self._store(account_id, cursor)
-        return cursor
+        self._gaps[account_id] += 1
+        self._begin_anew(account_id)
+        self._store(account_id, replace(cursor, backfill_due=True))
 
-    def _make_up(self, account_id: str, cursor: PollCursor) -> None:
+    def _begin_anew(self, account_id: str) -> None:
+        """Let the account's backfill not go on from where an earlier one stood."""
+        self._cursors.put(backfill_key(account_id, selection=GAP), dict(FINISHED))
+
+    def _make_up(self, account_id: str) -> None:
         """Backfill, now that what Stripe still lists is in the inbox and the cursor beyond it."""
+        gaps = self._gaps[account_id]
         logs.logger("poll").warning("backfill begins", account=account_id)
         try:
             self._backfill(account_id)
+            with self._writing:
+                if self._gaps[account_id] != gaps:
+                    self._begin_anew(account_id)
+                    return
+                self._store(account_id, replace(self._held[account_id], backfill_due=False))
         except LimiterStopped:
             raise
         except StripelineError as error:
-            # It goes on where it stood with the next round; polling must not wait for it.
+            # It goes on where it stood with the next round.
             logs.logger("poll").error(
                 "backfill did not get through", account=account_id, reason=type(error).__name__
             )
             return
-        with self._writing:
-            self._store(account_id, replace(cursor, backfill_due=False))
         logs.logger("poll").info("backfill done", account=account_id)
 
     def _write(self, account_id: str, part: Slice) -> None:

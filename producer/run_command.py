@@ -31,6 +31,7 @@ def run(*, connected: bool, reconcile_every: str) -> None:
     seconds_of(reconcile_every, option="--reconcile-every")
     for kind in SETTINGS:
         load(kind)
+    load(PollSettings).require_overlap(connected=connected)
     settings = load(Settings)
     logs.configure(service="producer-run")
     stop = Stop()

@@ -13,6 +13,8 @@ from runtime.retry import Backoff
 from runtime.stop import Stop
 
 BEAT_SECONDS: Final = 1.0
+STOP_SECONDS_MAX: Final = 20.0
+"""For the run at work; `producer run` and container engines give a process 25 seconds and more."""
 AGAIN: Final = Backoff(first_seconds=10.0, factor=2.0, pause_seconds_max=600.0)
 """After a run for which something was away."""
 
@@ -25,6 +27,8 @@ class Schedule:
         work: one run; ready says the service while the last one came to its end.
         doubt: asked each second; why the service is not ready all the same, empty if it is.
         again: pauses after runs for which something was away.
+        stop_seconds_max: how long a stop waits for the run at work, which then is left in its
+            middle: work must be such that it may be killed anywhere.
     """
 
     def __init__(
@@ -37,6 +41,7 @@ class Schedule:
         health: Health,
         doubt: Callable[[], str] = str,
         again: Backoff = AGAIN,
+        stop_seconds_max: float = STOP_SECONDS_MAX,
     ) -> None:
         self._every_seconds = every_seconds
         self._work = work
@@ -45,6 +50,7 @@ class Schedule:
         self._health = health
         self._doubt = doubt
         self._again = again
+        self._stop_seconds_max = stop_seconds_max
         self._failed: StripelineError | None = None
         self._fault: BaseException | None = None
         self._log = logs.logger("schedule")
@@ -75,9 +81,16 @@ class Schedule:
         last, self._failed = self._failed, None
         worker = threading.Thread(target=self._guarded, name="work", daemon=True)
         worker.start()
+        left_at: float | None = None
         while worker.is_alive():
             self._beat(last)
             worker.join(BEAT_SECONDS)
+            now = self._clock.monotonic_seconds()
+            if self._stop.requested and left_at is None:
+                left_at = now + self._stop_seconds_max
+            if left_at is not None and now >= left_at and worker.is_alive():
+                self._log.warning("stopped in the middle of a run")
+                return
         if self._fault is not None:
             raise self._fault
 

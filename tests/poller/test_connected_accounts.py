@@ -7,8 +7,10 @@ import pytest
 
 from producer.connected_accounts import LISTED_SECONDS, OWN, PATH, CurrentAccounts
 from producer.errors import StripeUnreachable
+from producer.poll_settings import PollSettings
 from producer.rate_bucket import Purpose
 from producer.stripe_api import Page
+from runtime.errors import WrongSetting
 
 PAGE_MAX = 2
 
@@ -81,3 +83,25 @@ def test_no_account_is_forgotten_because_a_list_failed() -> None:
     platform.away = False
 
     assert list(accounts()) == [OWN, "acct_1"]
+
+
+@pytest.mark.parametrize(("overlap", "connected"), [(300, True), (0, False)])
+def test_an_overlap_reaches_back_to_the_connection_of_a_new_account(
+    overlap: int, connected: bool
+) -> None:
+    settings_of(overlap).require_overlap(connected=connected)
+
+
+def test_an_overlap_shorter_than_accounts_are_listed_is_refused() -> None:
+    with pytest.raises(WrongSetting, match="POLL_OVERLAP_SECONDS: with --connected at least 300"):
+        settings_of(299).require_overlap(connected=True)
+
+
+def settings_of(overlap: int) -> PollSettings:
+    return PollSettings.model_validate(
+        {
+            "kafka_bootstrap_servers": "localhost:9092",
+            "stripe_api_key": "sk_test_a",
+            "poll_overlap_seconds": overlap,
+        }
+    )

@@ -1,5 +1,7 @@
 """However polling is interrupted, the inbox has every event, and no cursor is ahead of it."""
 
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -7,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
+from producer.backfill_scope import FINISHED, GAP, backfill_key
 from producer.errors import (
     KafkaUnreachable,
     RecordTooLarge,
@@ -23,6 +26,7 @@ from schemas.objects import load_catalogue
 from tests.poller.listed_events import NOW, ListedEvents, number_of, told
 
 OVERLAP_SECONDS = 600
+END_SECONDS_MAX = 60.0
 ROUTER = Router(catalogue=load_catalogue())
 
 
@@ -107,6 +111,17 @@ class StoredCursors:
         self.kafka.put_cursor(key, value)
 
 
+def gap_key(account_id: str = "") -> str:
+    """Of the cursor of a backfill that polling found due."""
+    return backfill_key(account_id, selection=GAP)
+
+
+def finish(poller: Poller) -> None:
+    """Poll once, and let the backfills that are due then come to their end."""
+    poller.poll()
+    poller.await_backfills(seconds_max=END_SECONDS_MAX)
+
+
 class FixedClock:
     """It stands still."""
 
@@ -123,16 +138,22 @@ class Backfills:
 
     Attributes:
         found: what the inbox had when each began.
+        stood_at: the cursor from which each went on.
+        meanwhile: is called within each.
     """
 
     kafka: Kafka
     accounts: list[str] = field(default_factory=list)
     found: list[list[int]] = field(default_factory=list)
     failures: list[Exception] = field(default_factory=list)
+    stood_at: list[dict[str, Any] | None] = field(default_factory=list)
+    meanwhile: Callable[[], None] = lambda: None
 
     def __call__(self, account_id: str) -> None:
         self.accounts.append(account_id)
         self.found.append(self.kafka.numbers())
+        self.stood_at.append(self.kafka.cursors.get(gap_key(account_id)))
+        self.meanwhile()
         if self.failures:
             raise self.failures.pop(0)
 
@@ -363,7 +384,7 @@ def test_after_a_gap_of_more_than_30_days_the_rest_is_read_and_then_a_backfill_r
     here.listed.now += RETENTION_SECONDS + 1
     here.listed.add(1, second=here.listed.now - RETENTION_SECONDS + 5)
 
-    here.poller().poll()
+    finish(here.poller())
 
     assert here.backfills.found == [[1]]
     assert here.kafka.cursors[cursor_key("")]["backfill_due"] is False
@@ -374,9 +395,101 @@ def test_a_gap_of_30_days_and_less_is_none() -> None:
     here.poller().poll()
     here.listed.now += RETENTION_SECONDS
 
-    here.poller().poll()
+    finish(here.poller())
 
     assert here.backfills.accounts == []
+
+
+def test_the_backfill_of_a_gap_never_goes_on_from_where_an_older_one_stood() -> None:
+    here = Installation()
+    here.poller().poll()
+    here.kafka.cursors[gap_key()] = {"finished": False, "oldest": 0, "lists": {}}
+    here.listed.now += RETENTION_SECONDS + 1
+
+    finish(here.poller())
+
+    assert here.backfills.stood_at == [FINISHED]
+
+
+def test_one_that_was_interrupted_before_another_gap_begins_anew_as_well() -> None:
+    here = Installation()
+    here.poller().poll()
+    here.listed.now += RETENTION_SECONDS + 1
+    here.backfills.failures = [StripeUnreachable("away")]
+    finish(here.poller())
+    stands = {"finished": False, "oldest": 0, "lists": {}}
+    here.kafka.cursors[gap_key()] = stands
+    # Without another gap it goes on.
+    here.backfills.failures = [StripeUnreachable("away")]
+    here.listed.now += RETENTION_SECONDS
+    finish(here.poller())
+    here.listed.now += RETENTION_SECONDS + 1
+
+    finish(here.poller())
+
+    assert here.backfills.stood_at == [FINISHED, stands, FINISHED]
+    assert here.kafka.cursors[cursor_key("")]["backfill_due"] is False
+
+
+def test_the_old_cursor_is_given_up_before_a_backfill_is_known_to_be_due() -> None:
+    here = Installation()
+    here.poller().poll()
+    stands = {"finished": False, "oldest": 0, "lists": {}}
+    here.kafka.cursors[gap_key()] = stands
+    here.listed.now += RETENTION_SECONDS + 1
+    here.kafka.steps = Steps(fail_at=2)
+    with pytest.raises(Crash):
+        here.poller().poll()
+    here.kafka.steps = Steps()
+
+    finish(here.poller())
+
+    assert here.backfills.stood_at == [FINISHED]
+
+
+def test_while_one_account_is_backfilled_every_account_is_polled() -> None:
+    due = tuple(f"acct_{number}" for number in range(ACCOUNTS_AT_ONCE))
+    here = Installation(accounts=due)
+    here.listed.events |= {account: [] for account in (*due, "acct_new")}
+    here.poller().poll()
+    here.listed.now += RETENTION_SECONDS + 1
+    released = threading.Event()
+    here.backfills.meanwhile = lambda: _awaited(released)
+    here.accounts = (*due, "acct_new")
+    poller = here.poller()
+    poller.poll()
+    for number, account in enumerate(here.accounts):
+        here.listed.add(number, second=here.listed.now, account_id=account)
+
+    poller.poll()
+
+    assert sorted(here.kafka.numbers()) == list(range(len(here.accounts)))
+    assert len(here.backfills.accounts) == 1
+    assert poller.doubt
+    here.listed.now += 5
+    poller.poll()
+    released.set()
+    poller.await_backfills(seconds_max=END_SECONDS_MAX)
+    assert sorted(here.backfills.accounts) == sorted(due)
+    # What was polled meanwhile stays polled.
+    assert {here.second(account) for account in due} == {here.listed.now}
+    assert poller.doubt == ""
+
+
+def _awaited(event: threading.Event) -> None:
+    assert event.wait(END_SECONDS_MAX)
+
+
+def test_a_mistake_in_a_backfill_is_not_passed_over() -> None:
+    here = Installation()
+    here.poller().poll()
+    here.listed.now += RETENTION_SECONDS + 1
+    here.backfills.failures = [AssertionError("our mistake")]
+    poller = here.poller()
+    finish(poller)
+
+    with pytest.raises(AssertionError, match="our mistake"):
+        poller.poll()
 
 
 def test_a_backfill_that_did_not_get_through_is_due_until_it_does() -> None:
@@ -385,21 +498,22 @@ def test_a_backfill_that_did_not_get_through_is_due_until_it_does() -> None:
     here.listed.now += RETENTION_SECONDS + 1
     here.backfills.failures = [StripeUnreachable("away"), StripeUnreachable("away")]
     poller = here.poller()
-    poller.poll()
+    finish(poller)
     assert "30 days" in poller.doubt
     assert here.meters.value(POLL_BACKFILL_DUE) == 1
     # Polling goes on meanwhile, and another process knows of it too.
     here.listed.add(1, second=here.listed.now)
-    poller.poll()
+    finish(poller)
     assert here.kafka.numbers() == [1]
     poller = here.poller()
 
-    poller.poll()
+    finish(poller)
 
     assert poller.doubt == ""
+    poller.show_lag()
     assert here.meters.value(POLL_BACKFILL_DUE) == 0
     assert here.backfills.accounts == ["", "", ""]
-    here.poller().poll()
+    finish(here.poller())
     assert here.backfills.accounts == ["", "", ""]
 
 

@@ -107,6 +107,12 @@ def test_a_change_reaches_its_row_and_the_metrics_of_all_parts_are_one_page(
     assert len(named) == len(set(named))
 
 
+def test_ctrl_c_at_a_terminal_reaches_the_parent_alone(together: Together) -> None:
+    # A terminal sends it to the processes of its group.
+    processes = together.processes()
+    assert {part: os.getpgid(one) for part, one in processes.items()} == processes
+
+
 def test_parts_that_are_killed_are_started_again(together: Together) -> None:
     before = together.processes()
     killed = ("webhook", "relay")
