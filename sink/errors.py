@@ -23,6 +23,8 @@ StripelineError
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
+from typing import Any
 
 from runtime.errors import ExitCode, StripelineError
 
@@ -70,6 +72,8 @@ RULES: Mapping[str, Rule] = {
     "09": Rule(action=Action.DEAD_LETTER, operator=_BAD_RECORD),
     "22": Rule(action=Action.DEAD_LETTER, operator=_BAD_RECORD),
     "23": Rule(action=Action.DEAD_LETTER, operator=_BAD_RECORD),
+    # A column that somebody added would be null in every row; looking again tells it.
+    "23502": Rule(action=Action.DEAD_LETTER, operator=_BAD_RECORD, look_again=True),
     "38": Rule(action=Action.DEAD_LETTER, operator=_BAD_RECORD),
     "39": Rule(action=Action.DEAD_LETTER, operator=_BAD_RECORD),
     "42": Rule(action=Action.DEAD_LETTER, operator=_BAD_RECORD, look_again=True),
@@ -122,6 +126,10 @@ class PostgresRefused(SinkError):
         super().__init__(summary)
         self.sqlstate = sqlstate
         self.summary = summary
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let it come out of another process as it is; named arguments do not by themselves."""
+        return partial(PostgresRefused, sqlstate=self.sqlstate, summary=self.summary), ()
 
 
 class PostgresAway(SinkError):

@@ -22,7 +22,7 @@ from sink.postgres import Connection, translated
 from sink.postgres_offsets import Offsets
 from sink.postgres_tables import Tables
 from sink.sql import query
-from sink.tables import TableName, Transport, quoted, upsert_sql
+from sink.tables import Guard, TableName, Transport, quoted, upsert_sql
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +206,8 @@ class Rows:
                 absent=absent,
                 values=[f"staged.{quoted(name)}" for name in held],
                 source=f"from pg_temp.{stage} as staged",
+                # A history's key holds the time, so its row is only there if this is a replay.
+                guard=Guard.DIFFERENT if table.history else Guard.NEWER,
             )
             written = session.execute(statement, prepare=True)
             if not table.history:

@@ -9,10 +9,9 @@ from sink.batch import place_of
 from sink.errors import PostgresRefused, RebuildTaken
 from sink.load import Load, TableRows
 from sink.postgres import Connection, translated
-from sink.postgres_tables import lock_key
 from sink.rebuild_tables import Working, shadow_statements
 from sink.sql import query
-from sink.tables import TableName, key_of, quoted
+from sink.tables import TableName, key_of, lock_key, quoted
 
 _LOCK_CLASS: Final = 0x7374_7262
 """Advisory locks of rebuilds: one of a table at a time."""

@@ -1,6 +1,5 @@
 """The tables as they stand in Postgres: made where they are missing, widened where too narrow."""
 
-import zlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -9,12 +8,16 @@ from schemas.meta import EVENT_AT
 from sink.errors import TableDiffers
 from sink.history import history_statements
 from sink.postgres import Connection, translated
+from sink.postgres_indexes import Indexes
 from sink.sql import query
 from sink.tables import (
+    DELETED_AT,
+    SYNCED_AT,
     Column,
     TableName,
     TableShape,
     create_statements,
+    lock_key,
     quoted,
     widen_statements,
 )
@@ -29,12 +32,20 @@ _LOCK_CLASS: Final = 0x7374_7270
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Found:
-    """A table as the catalogue of Postgres shows it."""
+    """A table as the catalogue of Postgres shows it.
+
+    Attributes:
+        required: columns that every insert has to give.
+        kept: columns that are the sink's.
+        index_due: those of them of which an index is still to be made.
+    """
 
     kind: str
     types: Mapping[str, str]
     key: tuple[str, ...]
+    required: frozenset[str]
     kept: frozenset[str]
+    index_due: frozenset[str]
 
 
 class Tables:
@@ -46,6 +57,7 @@ class Tables:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._indexes = Indexes(connection)
         self._fits: dict[TableName, set[int]] = {}
         self._kept: dict[TableName, frozenset[str]] = {}
         self._relation = query("table_relation")
@@ -101,13 +113,15 @@ class Tables:
         wanted = frozenset(column.name for column in shape.columns)
         if found is not None and wanted <= found.kept:
             _check(name, found, shape, key)
+            if found.index_due:
+                self._indexes.make(name, found.index_due)
             return found.kept
         try:
             with translated():
                 session = self._connection.session()
                 session.execute("begin")
                 session.execute(f"set local lock_timeout to '{LOCK_TIMEOUT}'")
-                # An index of a large table that somebody else filled takes its time.
+                # A generated column is computed for every row of a table that is adopted.
                 session.execute("set local statement_timeout to 0")
                 session.execute(
                     "select pg_advisory_xact_lock($1, $2)", [_LOCK_CLASS, lock_key(name.schema)]
@@ -116,6 +130,12 @@ class Tables:
             found = self._found(name)
             if found is not None:
                 _check(name, found, shape, key)
+            # A table that is made here has its indexes from the beginning.
+            index_due = frozenset(
+                column.name
+                for column in shape.columns
+                if found is not None and column.indexed and column.name not in found.types
+            )
             with translated():
                 for statement in self._missing_statements(name, found, shape, key):
                     session.execute(statement)
@@ -126,12 +146,15 @@ class Tables:
                         name.table,
                         [column.name for column in shape.columns],
                         [column.sql_type for column in shape.columns],
+                        [column.name in index_due for column in shape.columns],
                         schema_id,
                     ],
                 )
                 session.execute("commit")
         finally:
             self._connection.rollback()
+        if index_due:
+            self._indexes.make(name, index_due)
         return wanted | (found.kept if found is not None else frozenset())
 
     def _missing_statements(
@@ -154,13 +177,16 @@ class Tables:
             if relation is None:
                 return None
             oid, kind, key = relation
-            types = dict(session.execute(self._columns, [oid]).fetchall())
+            columns = session.execute(self._columns, [oid]).fetchall()
             kept = session.execute(self._kept_columns, [name.schema, name.table]).fetchall()
+        types = {column: sql_type for column, sql_type, _required in columns}
         return _Found(
             kind=kind,
             types=types,
             key=tuple(key),
-            kept=frozenset(row[0] for row in kept if row[0] in types),
+            required=frozenset(column for column, _sql_type, required in columns if required),
+            kept=frozenset(column for column, _due in kept if column in types),
+            index_due=frozenset(column for column, due in kept if due and column in types),
         )
 
 
@@ -177,6 +203,13 @@ def _check(name: TableName, found: _Found, shape: TableShape, key: tuple[str, ..
         )
     for column in shape.columns:
         _check_type(name, column, found.types.get(column.name))
+    written = {SYNCED_AT, DELETED_AT, *(column.name for column in shape.columns)}
+    for unfilled in sorted(found.required - written):
+        raise TableDiffers(
+            f"The column {unfilled} of {name} may not be null and has no default, and no record "
+            f"fills it. Give it a default, or run: alter table {name.quoted} alter column "
+            f"{quoted(unfilled)} drop not null"
+        )
 
 
 def _check_type(name: TableName, column: Column, found: str | None) -> None:
@@ -187,8 +220,3 @@ def _check_type(name: TableName, column: Column, found: str | None) -> None:
             f"the column, or run: alter table {name.quoted} alter column {quoted(column.name)} "
             f"type {column.sql_type} using {quoted(column.name)}::{column.sql_type}"
         )
-
-
-def lock_key(name: str) -> int:
-    """A number for what is locked, as a signed integer of 32 bits."""
-    return zlib.crc32(name.encode()) - 2**31

@@ -12,7 +12,7 @@ from typing import Final
 
 from schemas.meta import EVENT_AT, OPERATION, Operation
 from sink.sql import query
-from sink.tables import DELETED_AT, Column, TableName, literal, quoted, upsert_sql
+from sink.tables import DELETED_AT, Column, Guard, TableName, literal, quoted, upsert_sql
 
 PREFIX: Final = "_rebuild"
 TABLE_CHARACTERS_MAX: Final = 40
@@ -200,7 +200,7 @@ class Comparison:
                 absent=self.absent,
                 values=[f"staged.{quoted(column.name)}" for column in self.columns],
                 source=self._query("staged", staged_same=self._found_as("staged")),
-                guard=">=",
+                guard=Guard.NOT_OLDER,
             ),
         ]
 

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 from schemas.meta import ACCOUNT_ID, EVENT_AT, OPERATION, PREVIOUS, Operation
 from sink.errors import UnusableSchema
@@ -32,6 +32,17 @@ JOINED: Final = frozenset(
     }
 )
 """References that point from a row to what it belongs to: these are joined on, so indexed."""
+
+
+class Guard(Enum):
+    """Which rows an upsert may change; a row without a time is older than every record."""
+
+    NEWER = "newer"
+    """Those that are older than the record."""
+    NOT_OLDER = "not older"
+    """Those of the record's own time as well: repairs a row that has it and other values."""
+    DIFFERENT = "different"
+    """Those that differ from the record; for a history, whose key holds the time."""
 
 
 class Transport(Enum):
@@ -223,7 +234,10 @@ def create_statements(name: TableName, shape: TableShape, *, key: Sequence[str])
 
 
 def widen_statements(name: TableName, shape: TableShape, *, present: Collection[str]) -> list[str]:
-    """The statements that add what a table lacks, all in one change of it; none if it has all."""
+    """The statements that add what a table lacks, all in one change of it; none if it has all.
+
+    Indexes are made afterwards, by `index_statements`: nobody may read while a table is changed.
+    """
     added = [
         f"add column if not exists {line}"
         for column, line in _column_lines(shape).items()
@@ -236,8 +250,18 @@ def widen_statements(name: TableName, shape: TableShape, *, present: Collection[
     return [
         f"alter table {name.quoted} {', '.join(added)}",
         *_comments(name, columns, generated),
-        *_indexes(name, columns),
     ]
+
+
+def index_statements(name: TableName, column: str) -> tuple[str, str, str]:
+    """The name of a column's index as SQL reads it, and what drops and makes it meanwhile."""
+    index = TableName(schema=name.schema, table=_index_name(name.table, column))
+    return (
+        index.quoted,
+        f"drop index concurrently if exists {index.quoted}",
+        f"create index concurrently if not exists {quoted(index.table)} "
+        f"on {name.quoted} ({quoted(column)})",
+    )
 
 
 def _column_lines(shape: TableShape) -> dict[str, str]:
@@ -286,7 +310,7 @@ def upsert_sql(
     absent: Sequence[str],
     values: Sequence[str],
     source: str,
-    guard: str = ">",
+    guard: Guard = Guard.NEWER,
 ) -> str:
     """The guarded upsert: a row is a function of the last record of its key.
 
@@ -298,8 +322,7 @@ def upsert_sql(
             null, for the row must not remember an earlier record.
         values: SQL for each of `columns`' transported values.
         source: what follows the selected values: `from ...`, or nothing.
-        guard: how a record's `_event_at` must compare with the row's; `>=` also repairs a row
-            that has the time of its record and not its values.
+        guard: which rows that are there already may be changed.
     """
     given = {
         column.name: column.value(value) for column, value in zip(columns, values, strict=True)
@@ -319,8 +342,29 @@ def upsert_sql(
         f"select {', '.join(written.values())} {source}\n"
         f"on conflict ({_listed(key)}) do update set "
         + ", ".join(f"{quoted(column)} = excluded.{quoted(column)}" for column in changed)
-        + f"\nwhere excluded.{quoted(EVENT_AT)} {guard} mine.{quoted(EVENT_AT)}"
+        + f"\nwhere {_guarded(guard, changed)}"
     )
+
+
+def _guarded(guard: Guard, changed: Sequence[str]) -> str:
+    mine, excluded = f"mine.{quoted(EVENT_AT)}", f"excluded.{quoted(EVENT_AT)}"
+    match guard:
+        # Rows that stood in a table before the sink adopted it have no time.
+        case Guard.NEWER:
+            return f"{mine} is null or {excluded} > {mine}"
+        case Guard.NOT_OLDER:
+            return f"{mine} is null or {excluded} >= {mine}"
+        case Guard.DIFFERENT:
+            held = [quoted(column) for column in changed if column != SYNCED_AT]
+            ours, theirs = ([f"{row}.{one}" for one in held] for row in ("mine", "excluded"))
+            return f"({', '.join(ours)}) is distinct from ({', '.join(theirs)})"
+        case _:
+            assert_never(guard)
+
+
+def lock_key(name: str) -> int:
+    """A number for what is locked, as a signed integer of 32 bits."""
+    return zlib.crc32(name.encode()) - 2**31
 
 
 def quoted(identifier: str) -> str:

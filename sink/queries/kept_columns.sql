@@ -1,2 +1,2 @@
-select column_name from stripeline.kept_column
+select column_name, index_due from stripeline.kept_column
 where database_schema = $1::text and table_name = $2::text

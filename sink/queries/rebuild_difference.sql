@@ -5,7 +5,7 @@ select
         when mine.id is null then 'missing'
         when staged.id is null then 'extra'
         when mine._event_at > staged._event_at then 'ahead'
-        when mine._event_at < staged._event_at then 'behind'
+        when mine._event_at is null or mine._event_at < staged._event_at then 'behind'
         else 'wrong'
     end,
     mine._event_at

@@ -14,6 +14,8 @@ from tests.infrastructure import Infrastructure
 
 REQUEST_SECONDS_MAX = 30.0
 PARTITIONS = 2
+PARTITION_UA = -1
+"""The client's word for: by the key."""
 
 
 class Publisher:
@@ -52,13 +54,19 @@ class Publisher:
         return schema_id
 
     def publish(
-        self, object_name: str, schema_id: int, changes: Iterable[Mapping[str, Any]]
+        self,
+        object_name: str,
+        schema_id: int,
+        changes: Iterable[Mapping[str, Any]],
+        *,
+        partition: int | None = None,
     ) -> None:
-        """Publish changes in one transaction."""
+        """Publish changes in one transaction; into one partition, or each by its key."""
         codec = self._codecs[schema_id]
         self.publish_values(
             object_name,
             [(str(one["id"]), frame(schema_id, codec.encode(one))) for one in changes],
+            partition=partition,
         )
 
     def publish_at(
@@ -73,14 +81,24 @@ class Publisher:
         )
 
     def publish_values(
-        self, object_name: str, values: Iterable[tuple[str, bytes]], *, milliseconds: int = 0
+        self,
+        object_name: str,
+        values: Iterable[tuple[str, bytes]],
+        *,
+        milliseconds: int = 0,
+        partition: int | None = None,
     ) -> None:
         """Publish keys and values as they are in one transaction; 0 is the present."""
         topic = self.names.object_topic(object_name)
         self._producer.begin_transaction()
         for key, value in values:
             self._producer.produce(
-                topic, key=key, value=value, headers=[("origin", b"test")], timestamp=milliseconds
+                topic,
+                key=key,
+                value=value,
+                headers=[("origin", b"test")],
+                timestamp=milliseconds,
+                partition=PARTITION_UA if partition is None else partition,
             )
         self._producer.commit_transaction(REQUEST_SECONDS_MAX)
 

@@ -75,7 +75,12 @@ def test_what_every_record_shares_stops_the_sink(refusal: type[errors.Error]) ->
 
 @pytest.mark.parametrize(
     "refusal",
-    [errors.UndefinedTable, errors.UndefinedColumn, errors.InvalidColumnReference],
+    [
+        errors.UndefinedTable,
+        errors.UndefinedColumn,
+        errors.InvalidColumnReference,
+        errors.NotNullViolation,
+    ],
 )
 def test_a_table_that_changed_is_looked_at_again_before_the_sink_stops(
     refusal: type[errors.Error],

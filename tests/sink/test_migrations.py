@@ -13,7 +13,7 @@ from sink.sql import migrations
 
 pytestmark = pytest.mark.stack
 Session = psycopg.Connection[Any]
-NAMES = ["0001_offsets", "0002_dead_letters", "0003_columns", "0004_rebuild"]
+NAMES = ["0001_offsets", "0002_dead_letters", "0003_columns", "0004_rebuild", "0005_indexes"]
 
 
 @pytest.fixture
@@ -50,6 +50,7 @@ def test_the_migrations_give_the_schema(connection: Connection, postgres: Sessio
             "sql_type",
             "since_schema_id",
             "since",
+            "index_due",
         ],
         "migration": ["name", "migrated_at"],
         "partition_offset": [

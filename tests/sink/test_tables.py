@@ -7,9 +7,11 @@ import pytest
 
 from sink.errors import UnusableSchema
 from sink.tables import (
+    Guard,
     TableName,
     Transport,
     create_statements,
+    index_statements,
     key_of,
     literal,
     quoted,
@@ -136,7 +138,7 @@ def test_columns_are_added_in_one_statement() -> None:
     assert widen_statements(NAME, wide, present={*present, "one", "two"}) == []
 
 
-def test_the_guard_is_the_version_and_nothing_else() -> None:
+def guarded_by(guard: Guard) -> str:
     columns = shape_of(schema_of({})).columns
     statement = upsert_sql(
         NAME,
@@ -145,8 +147,31 @@ def test_the_guard_is_the_version_and_nothing_else() -> None:
         absent=(),
         values=[f"${place}" for place, _ in enumerate(columns, 1)],
         source="",
+        guard=guard,
     )
-    assert statement.splitlines()[-1] == 'where excluded."_event_at" > mine."_event_at"'
+    return statement.splitlines()[-1]
+
+
+def test_the_guard_is_the_version_and_nothing_else() -> None:
+    newer = 'where mine."_event_at" is null or excluded."_event_at" > mine."_event_at"'
+    assert guarded_by(Guard.NEWER) == newer
+    assert guarded_by(Guard.NOT_OLDER) == newer.replace(">", ">=")
+
+
+def test_a_history_is_written_only_where_it_differs() -> None:
+    told = guarded_by(Guard.DIFFERENT)
+    assert '(mine."extra", ' in told
+    assert "_synced_at" not in told
+
+
+def test_an_index_of_a_column_that_comes_later_is_made_beside_the_readers() -> None:
+    shape = shape_of(schema_of({"customer_id": TEXT}))
+    statements = widen_statements(NAME, shape, present={"id"})
+    assert not [statement for statement in statements if "create index" in statement]
+    index, drop, create = index_statements(NAME, "customer_id")
+    assert index == '"stripe"."ticket_customer_id_idx"'
+    assert drop.startswith("drop index concurrently ")
+    assert create.startswith("create index concurrently ")
 
 
 def test_a_column_that_the_record_lacks_is_set_to_null() -> None:

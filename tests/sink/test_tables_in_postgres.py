@@ -162,23 +162,6 @@ def test_a_dropped_table_is_made_again_when_the_sink_looks(
     assert postgres.execute("select id from stripe.ticket").fetchall() == [("b",)]
 
 
-def test_a_reader_that_holds_the_table_makes_widening_wait_and_not_the_other_readers(
-    database: PostgresDatabase, database_url: str, postgres: Session
-) -> None:
-    hand = Hand(
-        database, Workshop(schemas={1: schema_of(TICKET), 2: schema_of({**TICKET, "x": TEXT})})
-    )
-    hand.write([change("a", 1)])
-    with psycopg.connect(database_url) as reader:
-        reader.execute("select * from stripe.ticket")
-        with pytest.raises(PostgresRefused) as refused:
-            hand.write([change("a", 2)], schema_id=2)
-        assert refused.value.sqlstate == "55P03"
-        assert postgres.execute("select count(*) from stripe.ticket").fetchone() == (1,)
-    hand.write([change("a", 2)], schema_id=2)
-    assert "x" in columns_of(postgres, "stripe.ticket")
-
-
 def test_an_unknown_type_gets_its_generic_table(
     database: PostgresDatabase, postgres: Session
 ) -> None:

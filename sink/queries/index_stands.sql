@@ -1,0 +1,3 @@
+select index.indisvalid
+from pg_catalog.pg_index as index
+where index.indexrelid = to_regclass($1::text)
