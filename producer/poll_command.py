@@ -1,5 +1,6 @@
 """`stripeline producer poll`: reads the settings and wires the poller."""
 
+from functools import partial
 from typing import Final
 
 from producer.backfill_command import backfill_of
@@ -73,17 +74,6 @@ def run(*, connected: bool) -> None:
         stop=stop,
     )
 
-    def work() -> None:
-        topics.ensure()
-        try:
-            poller.poll()
-        except StripeRefused as refused:
-            raise WrongSetting(
-                f"STRIPE_API_KEY: Stripe refuses to show events ({refused.reason}). "
-                f"{refused.said} A restricted key needs read access to events, and with "
-                "--connected to accounts. Example: STRIPE_API_KEY=rk_live_..."
-            ) from refused
-
     def doubt() -> str:
         if stop.requested:
             limiter.stop()
@@ -93,7 +83,7 @@ def run(*, connected: bool) -> None:
     try:
         Schedule(
             every_seconds=settings.poll_interval_seconds,
-            work=work,
+            work=partial(_work, topics, poller),
             stop=stop,
             clock=clock,
             health=health,
@@ -107,6 +97,18 @@ def run(*, connected: bool) -> None:
         cursors.close()
         server.stop()
         logs.logger("poll").info("stopped")
+
+
+def _work(topics: "_Topics", poller: Poller) -> None:
+    topics.ensure()
+    try:
+        poller.poll()
+    except StripeRefused as refused:
+        raise WrongSetting(
+            f"STRIPE_API_KEY: Stripe refuses to show events ({refused.reason}). "
+            f"{refused.said} A restricted key needs read access to events, and with "
+            "--connected to accounts. Example: STRIPE_API_KEY=rk_live_..."
+        ) from refused
 
 
 def _poller(
