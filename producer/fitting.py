@@ -5,6 +5,7 @@ from typing import Any, Final, assert_never
 import msgspec
 
 from schemas.columns import ColumnKind
+from schemas.decimals import is_decimal
 
 INTEGER_MIN: Final = -(2**63)
 INTEGER_MAX: Final = 2**63 - 1
@@ -16,8 +17,10 @@ TIMESTAMP_SECONDS_MAX: Final = 253_402_300_799
 def fitting(kind: ColumnKind, value: Any) -> Any:
     """The cell for a parsed JSON value; none if it does not fit a column of this kind."""
     match kind:
-        case ColumnKind.STRING | ColumnKind.DECIMAL:
+        case ColumnKind.STRING:
             return value if isinstance(value, str) else None
+        case ColumnKind.DECIMAL:
+            return value if isinstance(value, str) and is_decimal(value) else None
         case ColumnKind.BOOLEAN:
             return value if isinstance(value, bool) else None
         case ColumnKind.INTEGER:

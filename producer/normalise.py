@@ -33,6 +33,7 @@ from producer.nested import (
     text_of,
 )
 from runtime.clock import MICROS_PER_SECOND
+from schemas.decimals import CHARACTERS_MAX, DIGITS
 from schemas.endpoints import load_ways
 from schemas.meta import EXTRA
 from schemas.objects import Column, ColumnKind, ObjectType, object_id
@@ -261,6 +262,9 @@ class CanonicalJson:
         known = self._known
         # `map` over built-ins: nearly all of the time goes into walking these lists.
         raws = list(map(bytes, cells))
+        if raws.count(raws[0]) == len(raws):
+            # Null, an empty list, what the merchant never sets: most columns of most batches.
+            return [self._text(raws[0])] * len(raws)
         missing = set(raws) - known.keys()
         if not missing:
             return list(map(known.__getitem__, raws))
@@ -269,6 +273,11 @@ class CanonicalJson:
         if len(missing) <= max(len(raws) * REPEATING_SHARE, 1):
             self._remember(new)
         return texts
+
+    def _text(self, raw: bytes) -> str | None:
+        if raw not in self._known:
+            self._remember({raw: text_of(parsed(raw))})
+        return self._known[raw] if raw in self._known else text_of(parsed(raw))
 
     def _remember(self, new: Mapping[bytes, str | None]) -> None:
         if len(self._known) >= REPEATING_VALUES_MAX:
@@ -311,9 +320,12 @@ def _field(source: str, kind: ColumnKind) -> tuple[str, Any, Any]:
 _ABSENT: Final = msgspec.Raw()
 _INTEGER: Final = Annotated[int, msgspec.Meta(ge=INTEGER_MIN, le=INTEGER_MAX)]
 _SECONDS: Final = Annotated[int, msgspec.Meta(ge=TIMESTAMP_SECONDS_MIN, le=TIMESTAMP_SECONDS_MAX)]
+_DECIMAL: Final = Annotated[
+    str, msgspec.Meta(pattern=rf"\A(?:{DIGITS})\Z", max_length=CHARACTERS_MAX)
+]
 _READ_AS: Final[Mapping[ColumnKind, Any]] = {
     ColumnKind.STRING: str | None,
-    ColumnKind.DECIMAL: str | None,
+    ColumnKind.DECIMAL: _DECIMAL | None,
     ColumnKind.REFERENCE: str | None,
     ColumnKind.BOOLEAN: bool | None,
     ColumnKind.INTEGER: _INTEGER | None,

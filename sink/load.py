@@ -13,11 +13,16 @@ Fields = Sequence[bytes | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriterSchema:
-    """A schema that a record names, and what follows from it."""
+    """A schema that a record names, and what follows from it.
+
+    Attributes:
+        decimals: the columns that hold a number as text.
+    """
 
     schema_id: int
     shape: TableShape
     codec: BatchCodec = field(repr=False)
+    decimals: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +63,7 @@ class Load:
 
     Attributes:
         batch: the records that it was made from.
-        tables: what is written, in the order of the tables' names.
+        tables: what is written, in order: see `written_in_order`.
         dead: the records that cannot be read.
         consumed: how many records each topic gave.
         next_offsets: where reading goes on after it.

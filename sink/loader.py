@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 
 from runtime.errors import frames_of
 from schemas.codec import BatchCodec, unframe
+from schemas.decimals import CHARACTERS_MAX, DIGITS
 from schemas.errors import BadFrame, BadRecord, SchemaRefused, SchemaUnknown
 from schemas.meta import RECEIVED_AT
 from schemas.topics import Names
@@ -21,6 +22,9 @@ from sink.tables import CONNECT_SUFFIX, TableName, shape_of
 
 FEW_MAX: Final = 20
 """So many records of one table cost less one by one than by the column and a temporary table."""
+
+_DECIMAL: Final = rf"\A(?:{DIGITS})\z"
+"""As the library's regular expressions (RE2) spell a whole text."""
 
 Bodies = list[tuple[Record, bytes]]
 
@@ -74,7 +78,7 @@ class Loader:
         tables = [table for topic, parts in decoded.items() for table in self._rows(topic, parts)]
         return Load(
             batch=batch,
-            tables=tuple(sorted(tables, key=lambda table: str(table.name))),
+            tables=tuple(sorted(tables, key=written_in_order)),
             dead=tuple(dead),
             consumed=consumed,
             next_offsets=batch.next_offsets(),
@@ -94,8 +98,12 @@ class Loader:
         known = self._writers.get(schema_id)
         if known is None:
             schema = self._fetched(schema_id)
+            shape = shape_of(schema)
             known = self._writers[schema_id] = WriterSchema(
-                schema_id=schema_id, shape=shape_of(schema), codec=BatchCodec(schema)
+                schema_id=schema_id,
+                shape=shape,
+                codec=BatchCodec(schema),
+                decimals=tuple(column.name for column in shape.columns if column.is_decimal),
             )
         return known
 
@@ -118,6 +126,16 @@ class Loader:
         records = sum(rows.num_rows for _writer, rows in parts)
         found = (few_rows if records <= self._few_max else many_rows)(own, connect, parts)
         return found + history_rows(own, connect, parts) if table in self._history else found
+
+
+def written_in_order(rows: TableRows) -> tuple[bool, str]:
+    """How tables are sorted: histories last.
+
+    Whoever writes a row of an object locks it until the end of the transaction, also where the
+    guard leaves it as it is; so two who write changes of one object (a sink and a replay) come to
+    its history one after the other, and the later one sees the neighbours that the earlier made.
+    """
+    return rows.history, str(rows.name)
 
 
 def _grouped(
@@ -146,15 +164,15 @@ def _grouped(
 def _decoded(writer: WriterSchema, bodies: Bodies) -> tuple[pa.RecordBatch | None, list[Dead]]:
     """The records as columns, and those that are no record of their schema."""
     try:
-        return _in_range(writer.codec.decode([body for _record, body in bodies])), []
-    except (BadRecord, TimeOutOfRange):
+        return _checked(writer, [body for _record, body in bodies]), []
+    except _UNFIT:
         pass
     parts: list[pa.RecordBatch] = []
     dead: list[Dead] = []
     for record, body in bodies:
         try:
-            parts.append(_in_range(writer.codec.decode([body])))
-        except (BadRecord, TimeOutOfRange) as error:
+            parts.append(_checked(writer, [body]))
+        except _UNFIT as error:
             dead.append(_dead(record, error))
     if not parts:
         return None, dead
@@ -169,12 +187,29 @@ class TimeOutOfRange(Exception):
     """Postgres' calendar begins in 4714 BC."""
 
 
-def _in_range(rows: pa.RecordBatch) -> pa.RecordBatch:
+class BadDecimal(Exception):
+    """A number that travels as text is none; in Postgres it would refuse every row beside it."""
+
+
+_UNFIT: Final = (BadRecord, TimeOutOfRange, BadDecimal)
+
+
+def _checked(writer: WriterSchema, bodies: Sequence[bytes]) -> pa.RecordBatch:
+    """The records as columns whose every value is one in Postgres, too."""
+    rows = writer.codec.decode(bodies)
     for column in rows.columns:
         if pa.types.is_timestamp(column.type):
             earliest = pc.min(column.view(pa.int64())).as_py()
             if earliest is not None and earliest < MICROS_MIN:
                 raise TimeOutOfRange
+    for name in writer.decimals:
+        texts = rows.column(name)
+        longest = pc.max(pc.binary_length(texts)).as_py()
+        if longest is None:
+            continue
+        decimal = pc.match_substring_regex(texts, _DECIMAL)
+        if longest > CHARACTERS_MAX or not pc.all(decimal).as_py():
+            raise BadDecimal
     return rows
 
 

@@ -82,6 +82,11 @@ class Column:
     comment: str = ""
     indexed: bool = False
 
+    @property
+    def is_decimal(self) -> bool:
+        """Whether it holds a number that travels as text."""
+        return self.sql_type == "numeric" and self.transport is Transport.TEXT
+
     def value(self, source: str) -> str:
         """The SQL that turns a transported value into the column's."""
         match self.sql_type, self.transport:

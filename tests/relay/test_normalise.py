@@ -15,6 +15,7 @@ from producer.order import Entry
 from producer.record import Change, ChangeCodec, HalfCodec, hash_of
 from schemas.codec import RecordCodec
 from schemas.inbox import Kind, Source
+from schemas.decimals import is_decimal
 from schemas.meta import EXTRA, Operation
 from schemas.objects import Catalogue, load_catalogue
 
@@ -100,6 +101,29 @@ def test_a_value_that_does_not_fit_its_column_is_kept_in_extra(
     found = row(subscriptions, subscription(**{field: value}))
     assert json.loads(found[EXTRA]) == {field: value}
     assert found.get(field, found.get(f"{field}_id")) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["many", "", "NaN", "1,5", " 1", "1\n", "٣", "1e1000", "9" * 1_001]
+)
+def test_a_text_that_is_no_decimal_is_kept_in_extra(catalogue: Catalogue, text: str) -> None:
+    found = row(Normaliser(catalogue.get("price")), {"id": "p", "unit_amount_decimal": text})
+    assert found["unit_amount_decimal"] is None
+    assert json.loads(found[EXTRA]) == {"unit_amount_decimal": text}
+
+
+DECIMALS = st.decimals().map(str) | st.text("+-.eE0123456789 \n_xNa", max_size=8)
+
+
+@settings(deadline=None)
+@given(text=DECIMALS)
+def test_the_short_way_and_the_long_way_call_the_same_texts_decimals(text: str) -> None:
+    normaliser = Normaliser(load_catalogue().get("price"))
+    body = {"id": "p", "unit_amount_decimal": text}
+    at_length = row(normaliser, {**body, "novel": 1})
+    in_short = row(normaliser, body)
+    assert in_short["unit_amount_decimal"] == at_length["unit_amount_decimal"]
+    assert in_short["unit_amount_decimal"] == (text if is_decimal(text) else None)
 
 
 def test_a_field_never_seen_before_is_kept_in_extra_again_and_again(

@@ -198,6 +198,33 @@ def test_a_time_before_postgres_calendar_is_dead(few_max: int) -> None:
     assert [texts(table, "id") for table in load.tables] == [["b"]]
 
 
+@pytest.mark.parametrize(
+    ("text", "dead"),
+    [
+        *(
+            (text, [])
+            for text in ("12.50", "-0", "+7", ".5", "5.", "1e3", "1.5E-20", "9" * 1_000, None)
+        ),
+        *(
+            (text, ["BadDecimal"])
+            for text in ("", "many", "NaN", "Infinity", "1,5", " 1", "1\n", "0x10", "1_0", "٣")
+        ),
+        *((text, ["BadDecimal"]) for text in (".", "1e", "1e1000", "9" * 1_001)),
+    ],
+)
+def test_a_decimal_that_is_none_is_dead_and_the_rest_are_rows(
+    text: str | None, dead: list[str], few_max: int
+) -> None:
+    workshop = Workshop(schemas={1: schema_with(EVERY_TYPE)})
+    records = workshop.records(
+        [change("a", 1, exact="1"), change("b", 1, exact=text), change("c", 1)]
+    )
+    load = loaded(records, few_max, workshop)
+    assert [one.reason for one in load.dead] == dead
+    wanted = ["a", "c"] if dead else ["a", "b", "c"]
+    assert [texts(table, "id") for table in load.tables] == [wanted]
+
+
 def test_an_empty_value_changes_no_row(few_max: int) -> None:
     load = loaded([Held(value_=None, offset_=3)], few_max)
     assert load.tables == ()

@@ -218,7 +218,7 @@ VALUES: Mapping[str, Mapping[str, Any]] = {
         "moment": -210_866_803_200_000_000,
     },
     "shares": {"share": 0.1 + 0.2, "exact": "12.50"},
-    "no numbers": {"share": math.inf, "exact": "NaN"},
+    "no numbers": {"share": math.inf},
     "micros": {"moment": 1_750_000_000_123_456},
     "deep": {"body": "[" * 500 + "]" * 500},
     "long": {"word": "w" * 2_000_000, "body": json.dumps({"k": "v" * 1_000_000})},
@@ -282,8 +282,6 @@ def test_every_value_is_what_was_sent(database: PostgresDatabase, postgres: Sess
     [
         ("body", "{", "22P02"),
         ("body", '"\\ud800"', "22P02"),
-        ("exact", "many", "22P02"),
-        ("exact", "", "22P02"),
         ("id", None, "23502"),
     ],
 )
@@ -300,7 +298,7 @@ def test_a_value_that_postgres_refuses_is_told_by_its_sqlstate_and_writes_nothin
     with pytest.raises(PostgresRefused) as refused:
         hand.write([{**change("bad", 1), column: value}, change("also good", 1), *company])
     assert refused.value.sqlstate == sqlstate
-    assert "many" not in str(refused.value)
+    assert value is None or value not in str(refused.value)
     assert postgres.execute("select count(*) from stripe.ticket").fetchone() == (1,)
     hand.write([change("next", 1)])
     assert postgres.execute("select count(*) from stripe.ticket").fetchone() == (2,)
