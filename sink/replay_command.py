@@ -11,6 +11,7 @@ from schemas.registry import Registry
 from schemas.topics import table_name
 from sink.errors import PostgresAway, PostgresUnreachable, TopicMissing
 from sink.filling import Site, batches
+from sink.history_choice import history_tables
 from sink.kafka_ranges import Extent, TopicReader
 from sink.postgres_database import PostgresDatabase
 from sink.rebuild_progress import watcher_on
@@ -38,6 +39,7 @@ def run(stripe_object: str, *, start: str) -> ExitCode:
     if extent is None:
         raise TopicMissing(f"There is no topic {topic}. Is KAFKA_NAMESPACE right?")
     starts = _starts(reader, topic, extent, start)
+    history = history_tables(settings, reader)
     database = PostgresDatabase(site.database_url, schema=site.schema)
     records = rows = unreadable = 0
     with (
@@ -45,7 +47,7 @@ def run(stripe_object: str, *, start: str) -> ExitCode:
         contextlib.closing(database),
         watcher_on(console) as watcher,
     ):
-        loader = site.loader(registry, history=settings.history_tables)
+        loader = site.loader(registry, history=history)
         reached = dict(starts)
         watcher.reading(table, sum(extent.ends[one] - offset for one, offset in starts.items()))
         for batch, next_offsets in batches(reader, topic, starts, extent.ends):

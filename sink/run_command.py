@@ -8,7 +8,9 @@ from runtime.settings import load
 from runtime.stop import Stop
 from schemas.registry import Registry
 from schemas.topics import Names
+from sink.history_choice import history_tables
 from sink.kafka_dead_letters import KafkaDeadLetters
+from sink.kafka_ranges import TopicReader
 from sink.kafka_source import KafkaSource
 from sink.loader import Loader
 from sink.loop import Sink
@@ -38,12 +40,13 @@ def run() -> None:
     server.start()
     logs.logger("sink").info("listening", health_port=server.port)
     names = Names(namespace=settings.kafka_namespace)
+    history = history_tables(settings, TopicReader(settings.kafka(), names=names))
     registry = Registry(settings.schema_registry_url)
     loader = Loader(
         names=names,
         schema=settings.database_schema,
         writer_schema=registry.schema,
-        history=settings.history_tables,
+        history=history,
     )
     sink = Sink(
         names=names,

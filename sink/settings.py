@@ -29,7 +29,7 @@ class DatabaseSettings(Settings):
 
 
 class HistorySettings(DatabaseSettings):
-    """What `stripeline sink run` and `replay` both read."""
+    """What writes rows reads: `stripeline sink run` and `replay`, and `dead-letters retry`."""
 
     history: str = Field(
         default="",

@@ -60,7 +60,7 @@ SECTIONS = (
     (
         "History",
         "sink.settings:HistorySettings",
-        "`stripeline sink run` and `stripeline sink replay`.",
+        "`stripeline sink run`, `stripeline sink replay` and `stripeline dead-letters retry`.",
     ),
     ("Sink", "sink.settings:SinkSettings", "`stripeline sink run`."),
     ("Simulator", "simulator.settings:SimulatorSettings", "`stripeline simulator`."),

@@ -13,15 +13,17 @@ from runtime.clock import MICROS_PER_SECOND
 from runtime.errors import ExitCode, WrongSetting
 from runtime.settings import load
 from schemas.dead_letters import Settled
+from schemas.errors import SchemaError
 from schemas.registry import Registry
 from sink.batch import Batch, Headers, Partition, Place
 from sink.dead_letters.letters import Letter
-from sink.errors import PostgresRefused, StillDead
+from sink.errors import SinkError, StillDead
 from sink.filling import Site
+from sink.history_choice import history_tables
 from sink.kafka_dead_letters import SERVICE
 from sink.kafka_letters import Letters
 from sink.postgres_database import PostgresDatabase
-from sink.settings import DatabaseSettings
+from sink.settings import DatabaseSettings, HistorySettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +146,7 @@ def discard(choice: Choice) -> ExitCode:
 def _settle(
     choice: Choice, settled: Settled, action: Callable[[Letters, Letter], None]
 ) -> ExitCode:
+    """Settle letters one by one; one that cannot be is told, and the others go on."""
     letters, console = _letters(), Console()
     chosen = choice.of(letters.open())
     failed = 0
@@ -151,7 +154,7 @@ def _settle(
         try:
             action(letters, letter)
             letters.settle(letter, settled)
-        except (StillDead, PostgresRefused) as error:
+        except (SinkError, SchemaError) as error:
             failed += 1
             console.print(f"[red]{letter.origin.name}: {error}[/]", highlight=False)
         else:
@@ -161,13 +164,13 @@ def _settle(
 
 
 def _write(letter: Letter) -> None:
-    """Write a record of an object topic into its table, as the sink does.
+    """Write a record of an object topic into its table and its history, as the sink does.
 
     Raises:
         StillDead: it cannot be read.
-        PostgresRefused: it does not fit.
+        SinkError, SchemaError: it does not fit, or somebody does not answer.
     """
-    settings = load(DatabaseSettings)
+    settings = load(HistorySettings)
     site = Site.of(settings, schema=settings.database_schema)
     place = _place(letter)
     with (
@@ -175,7 +178,8 @@ def _write(letter: Letter) -> None:
         contextlib.closing(_database()) as database,
     ):
         record = _Record(letter=letter, place=place)
-        loaded = site.loader(registry).load(Batch(records=[record], fences={place.partition: 0}))
+        loader = site.loader(registry, history=history_tables(settings, site.reader()))
+        loaded = loader.load(Batch(records=[record], fences={place.partition: 0}))
         if loaded.dead:
             raise StillDead(f"it still cannot be read: {loaded.dead[0].reason}")
         # No step: where the sink stands is the sink's to say.

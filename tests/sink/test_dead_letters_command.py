@@ -83,6 +83,59 @@ def test_a_letter_retried_after_a_newer_event_leaves_the_newer_row(
     assert first(postgres, DEAD) == 0
 
 
+def test_a_retried_letter_is_in_its_place_in_the_history_too(
+    workplace: Workplace,
+    publisher: Publisher,
+    postgres: Session,
+    tickets: int,
+    refused: SinkStarter,
+) -> None:
+    publisher.publish("ticket", tickets, [change("a", 2, amount=5, title="newer")])
+    arrives(postgres, "select title from stripe.ticket where id = 'a'", "newer")
+    workplace.said("replay", "ticket", "--from", "0", HISTORY="ticket")
+    postgres.execute("alter table stripe.ticket drop constraint cheap")
+    postgres.execute("delete from stripe_history.ticket where title = 'dear'")
+    code, told = workplace.dead_letters("retry", "--all", HISTORY="ticket")
+    assert code == 0, told
+    kept = "select title, valid_to is null from stripe_history.ticket where id = 'a' order by 2"
+    assert postgres.execute(kept).fetchall() == [("dear", False), ("newer", True)]
+
+
+def test_a_letter_that_cannot_be_written_holds_no_other_letter_up(
+    workplace: Workplace,
+    publisher: Publisher,
+    postgres: Session,
+    tickets: int,
+    refused: SinkStarter,
+) -> None:
+    publisher.make_topic(publisher.names.object_topic("visit"), partitions=1)
+    visits = publisher.register("visit", schema_of(TICKET, stripe_object="visit"))
+    publisher.publish("visit", visits, [change("v", 1)])
+    arrives(postgres, "select count(*) from stripe.visit", 1)
+    postgres.execute("alter table stripe.visit add constraint few check (id = 'v')")
+    publisher.publish("visit", visits, [change("w", 1)])
+    arrives(postgres, DEAD, 2)
+    postgres.execute("alter table stripe.visit drop constraint few")
+    # This table takes nothing now, for a reason that no record has.
+    postgres.execute("alter table stripe.ticket drop constraint ticket_pkey")
+    code, told = workplace.dead_letters("retry", "--all")
+    assert (code, "1 of 2 retried" in told, "primary key" in told) == (1, True, True), told
+    assert first(postgres, "select count(*) from stripe.visit") == 2
+    assert first(postgres, DEAD) == 1
+
+
+def test_postgres_that_is_away_fails_each_letter_and_settles_none(
+    workplace: Workplace, publisher: Publisher, postgres: Session, refused: SinkStarter
+) -> None:
+    name = origin_of(publisher)
+    code, told = workplace.dead_letters(
+        "retry", "--all", DATABASE_URL="postgresql://127.0.0.1:1/nowhere"
+    )
+    assert (code, f"{name}: " in told, "0 of 1 retried" in told) == (1, True, True), told
+    assert "Traceback" not in told
+    assert name in workplace.dead_letters("list")[1]
+
+
 def test_a_letter_says_where_it_died_and_keeps_its_bytes(
     workplace: Workplace, publisher: Publisher, refused: SinkStarter
 ) -> None:

@@ -1,16 +1,18 @@
 """Every change of chosen objects, kept with the time in which it was the newest."""
 
 import random
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import psycopg
 import pytest
 
+from runtime.errors import ExitCode
 from sink.batch import Batch
 from sink.loader import Loader
 from sink.postgres_database import PostgresDatabase
 from tests.infrastructure import Infrastructure
-from tests.sink.changes import EPOCH, TEXT, TICKET, Workshop, change, schema_of
+from tests.sink.changes import EPOCH, TEXT, TICKET, Workshop, batch_of, change, schema_of
 from tests.sink.conftest import SinkStarter
 from tests.sink.publisher import Publisher
 from tests.sink.rebuilding import Workplace
@@ -165,19 +167,139 @@ def test_history_is_exactly_once_after_a_replay(
     assert kept == before
 
 
-def test_a_history_is_filled_from_what_the_topic_still_holds(
-    stack: Infrastructure,
-    namespace: str,
-    database_url: str,
-    publisher: Publisher,
-    postgres: Session,
-) -> None:
+@pytest.fixture
+def filled(stack: Infrastructure, namespace: str, database_url: str, publisher: Publisher) -> Any:
+    """A topic with a life, and the table and history that were made from it."""
     publisher.make_topic(publisher.names.object_topic("ticket"))
     tickets = publisher.register("ticket", schema_of(TICKET))
     publisher.publish("ticket", tickets, LIFE)
     workplace = Workplace(stack, namespace=namespace, database_url=database_url)
     workplace.rebuild("ticket")
-    for _ in range(2):
-        code, told = workplace.said("replay", "ticket", "--from", "0", HISTORY="ticket")
-        assert code == 0, told
-        assert spans(postgres) == WANTED
+    replay(workplace)
+    return workplace
+
+
+def replay(workplace: Workplace) -> None:
+    code, told = workplace.said("replay", "ticket", "--from", "0", HISTORY="ticket")
+    assert code == 0, told
+
+
+def test_a_history_is_filled_from_what_the_topic_still_holds(
+    filled: Workplace, postgres: Session
+) -> None:
+    assert spans(postgres) == WANTED
+    before = rows(postgres)
+    replay(filled)
+    assert rows(postgres) == before
+
+
+def test_a_history_that_was_dropped_is_made_again_from_the_topic(
+    filled: Workplace, postgres: Session
+) -> None:
+    before = rows(postgres)
+    postgres.execute("drop table stripe_history.ticket cascade")
+    replay(filled)
+    assert rows(postgres) == before
+    assert first(postgres, "select count(*) from stripe_history.ticket_at(now())") == 2
+
+
+def test_a_wrong_history_row_is_put_right_by_a_replay(
+    filled: Workplace, postgres: Session
+) -> None:
+    before = rows(postgres)
+    postgres.execute(
+        "update stripe_history.ticket set title = 'forged', amount = null, changed = '{body}', "
+        "valid_to = now() where title = 'second'"
+    )
+    assert rows(postgres) != before
+    replay(filled)
+    assert rows(postgres) == before
+
+
+def test_a_replay_writes_no_history_row_that_is_right(
+    database: PostgresDatabase, postgres: Session
+) -> None:
+    historian = Historian(database)
+    historian.write(LIFE)
+    synced = "select max(_synced_at) from stripe_history.ticket"
+    before = first(postgres, synced)
+    historian.write(LIFE)
+    assert first(postgres, synced) == before
+
+
+@pytest.mark.parametrize("command", ["run", "replay"])
+def test_a_history_of_what_is_no_object_is_refused_with_what_there_is(
+    stack: Infrastructure,
+    namespace: str,
+    database_url: str,
+    publisher: Publisher,
+    sink: SinkStarter,
+    command: str,
+) -> None:
+    publisher.make_topic(publisher.names.object_topic("ticket"))
+    wrong = "checkout.session,ticket,subscripton"
+    if command == "run":
+        service = sink(HISTORY=wrong)
+        service.launch()
+        code, told = service.wait(), service.log()
+    else:
+        workplace = Workplace(stack, namespace=namespace, database_url=database_url)
+        code, told = workplace.said("replay", "ticket", "--from", "0", HISTORY=wrong)
+    told = " ".join(told.split())
+    assert code == ExitCode.WRONG_USAGE, told
+    assert "HISTORY names subscripton, and" in told
+    assert "Did you mean subscription?" in told
+    assert "checkout.session, " in told
+    assert "ticket" in told
+
+
+def test_histories_are_written_after_the_rows_whose_locks_put_them_in_order() -> None:
+    load = (
+        Workshop()
+        .loader(history=["ticket"])
+        .load(batch_of(Workshop().records([*LIFE, change("a", 1, _account_id="acct_1")])))
+    )
+    assert [(str(table.name), table.history) for table in load.tables] == [
+        ("stripe.ticket", False),
+        ("stripe_connect.ticket", False),
+        ("stripe_connect_history.ticket", True),
+        ("stripe_history.ticket", True),
+    ]
+
+
+WAITING = "select count(*) from pg_locks where not granted and pid <> pg_backend_pid()"
+GATE = 77
+
+
+@pytest.mark.parametrize("order", [(2, 1), (1, 2)], ids=["late first", "early first"])
+def test_a_replay_beside_the_sink_comes_to_an_objects_history_after_it(
+    database: PostgresDatabase, database_url: str, postgres: Session, order: tuple[int, int]
+) -> None:
+    """Both are held up when they come to the history: only one of them gets there."""
+    historian = Historian(database)
+    historian.write([LIFE[0]])
+    postgres.execute(
+        f"create function gate() returns trigger language plpgsql as $$ begin "
+        f"perform pg_advisory_xact_lock_shared({GATE}); return new; end $$"
+    )
+    postgres.execute(
+        "create trigger gate before insert on stripe_history.ticket "
+        "for each row execute function gate()"
+    )
+    postgres.execute(f"select pg_advisory_lock({GATE})")
+    other = PostgresDatabase(database_url, schema="stripe")
+    lives = [change("a", 10 * (step + 1), title=f"step {step}") for step in order]
+    with ThreadPoolExecutor(2) as beside:
+        writing = []
+        for count, (writer, one) in enumerate(
+            zip((historian, Historian(other)), lives, strict=True), 1
+        ):
+            writing.append(beside.submit(writer.write, [one]))
+            arrives(postgres, WAITING, count)
+        gated = f"{WAITING} and locktype = 'advisory'"
+        assert first(postgres, gated) == 1
+        postgres.execute(f"select pg_advisory_unlock({GATE})")
+        for one in writing:
+            one.result()
+    other.close()
+    assert [span[:2] for span in spans(postgres)] == [(10, 20), (20, 30), (30, None)]
