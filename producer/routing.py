@@ -53,11 +53,14 @@ class Router:
                 say its account.
 
         Raises:
-            RequestRefused: the body is not JSON, or no event.
+            RequestRefused: the body is not JSON, not UTF-8, or no event.
         """
         try:
             event = self._decoder.decode(body)
-        except msgspec.DecodeError:
+        except UnicodeDecodeError:
+            # What an event bus passes on was not looked at before.
+            raise RequestRefused(Refusal.NOT_UTF8) from None
+        except (msgspec.DecodeError, RecursionError):
             return self._route_odd(body, account_id)
         if event.object != EVENT_OBJECT or not event.id:
             return self._route_odd(body, account_id)

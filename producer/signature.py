@@ -41,7 +41,10 @@ class SignatureCheck:
             text = body.decode()
         except UnicodeDecodeError:
             raise RequestRefused(Refusal.NOT_UTF8) from None
-        if not any(_signed(text, header, secret) for secret in self._secrets):
+        # The package compares text, and that is done for ASCII only.
+        if not header.isascii() or not any(
+            _signed(text, header, secret) for secret in self._secrets
+        ):
             raise RequestRefused(Refusal.SIGNATURE_WRONG)
         age_seconds = self._clock.utc_micros() // MICROS_PER_SECOND - _signed_second(header)
         if age_seconds > TOLERANCE_SECONDS:

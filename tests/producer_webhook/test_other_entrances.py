@@ -214,6 +214,16 @@ def test_nobody_without_the_key_gets_a_word_in(
     assert _stored(entrances, "evt_keyless") == []
 
 
+DEEP = b"[" * 100_000 + b"]" * 100_000
+
+
+def _in_both_envelopes(inside: bytes) -> bytes:
+    return (
+        b'{"source": "aws.partner/stripe.com/1", "detail": %s, "specversion": "1.0", "data": %s}'
+        % (inside, inside)
+    )
+
+
 @pytest.mark.parametrize("path", KEYS)
 @pytest.mark.parametrize(
     ("body", "status"),
@@ -227,6 +237,8 @@ def test_nobody_without_the_key_gets_a_word_in(
         (b"[]", 400),
         (b"", 400),
         (b'{"specversion": "1.0", "data": \xff}', 400),
+        (_in_both_envelopes(b'{"id": "evt_\xff", "object": "event"}'), 400),
+        (_in_both_envelopes(b'{"id": "evt_1", "object": "event", "data": %s}' % DEEP), 400),
     ],
 )
 def test_what_is_no_wrapped_stripe_event_is_refused(

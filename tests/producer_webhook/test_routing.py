@@ -98,7 +98,21 @@ def test_any_json_is_routed_or_refused(value: Any) -> None:
 def test_what_is_not_json_is_refused_as_such(body: bytes) -> None:
     with pytest.raises(RequestRefused) as caught:
         _route(b'{"id": ' + body)
-    assert caught.value.reason in {Refusal.NOT_JSON, Refusal.NOT_AN_EVENT}
+    assert caught.value.reason in {Refusal.NOT_JSON, Refusal.NOT_UTF8, Refusal.NOT_AN_EVENT}
+
+
+def test_an_event_that_is_nested_too_deeply_is_refused_as_no_json() -> None:
+    deep = b"[" * 100_000 + b"]" * 100_000
+    with pytest.raises(RequestRefused) as caught:
+        _route(encoded(event()).replace(b'"Ada"', deep))
+    assert caught.value.reason is Refusal.NOT_JSON
+
+
+@pytest.mark.parametrize("field", [b"evt_1", b"cus_1", b"customer"])
+def test_an_event_whose_text_is_not_utf8_is_refused_as_such(field: bytes) -> None:
+    with pytest.raises(RequestRefused) as caught:
+        _route(encoded(event()).replace(b'"%s"' % field, b'"\xff"'))
+    assert caught.value.reason is Refusal.NOT_UTF8
 
 
 @pytest.mark.parametrize("livemode", [True, False])

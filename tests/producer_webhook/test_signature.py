@@ -83,7 +83,15 @@ def test_a_second_time_in_the_header_does_not_make_an_old_signature_young() -> N
     assert _refusal(_check(), BODY, f"t={NOW},{old}") is Refusal.SIGNATURE_WRONG
 
 
-@given(body=some.binary(max_size=64), header=some.text(max_size=64))
+@pytest.mark.parametrize("header", ["t=1,v1=\xe9", "t=\u0661,v1=0", "t=1,v1=0,v1=\xff", "\xe9"])
+def test_a_forged_header_that_is_not_ascii_is_a_wrong_signature(header: str) -> None:
+    assert _refusal(_check(), BODY, header) is Refusal.SIGNATURE_WRONG
+
+
+@given(
+    body=some.binary(max_size=64),
+    header=some.text(max_size=64) | some.builds("t={},v1={}".format, some.integers(), some.text()),
+)
 def test_nothing_else_than_a_refusal_comes_out_of_garbage(body: bytes, header: str) -> None:
     assert _refusal(_check(), body, header) in {
         Refusal.SIGNATURE_MISSING,

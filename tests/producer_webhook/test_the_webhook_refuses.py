@@ -47,10 +47,18 @@ def _announced_too_large(sender: Sender) -> int:
     )
 
 
+def _signed_with(header: bytes) -> bytes:
+    """A whole request with this signature, which no client library would send."""
+    length = f"Content-Length: {len(BODY)}"
+    head = _head("Content-Type: application/json", length, "Stripe-Signature: ?")
+    return head.replace(b"?", header) + BODY
+
+
 def _without(header: str) -> dict[str, str]:
     return {name: value for name, value in signed(BODY).items() if name != header}
 
 
+DEEP = b"[" * 100_000 + b"]" * 100_000
 NOT_UTF8 = b'{"id": "evt_1", "object": "event", "name": "\xff\xfe"}'
 
 REFUSED = {
@@ -82,6 +90,16 @@ REFUSED = {
         send=_post(BODY, {**signed(BODY), "Stripe-Signature": "t=,v1"}),
         status=400,
         reason="signature_wrong",
+    ),
+    "signature_that_is_not_ascii": Refused(
+        send=lambda sender: sender.status_of_bytes(_signed_with(b"t=1,v1=\xe9")),
+        status=400,
+        reason="signature_wrong",
+    ),
+    "nested_too_deeply": Refused(
+        send=_post(b'{"id": "evt_1", "object": "event", "data": {"object": %s}}' % DEEP),
+        status=400,
+        reason="not_json",
     ),
     "replayed": Refused(
         send=lambda sender: sender.post(BODY, signed(BODY, age_seconds=302)).status_code,
