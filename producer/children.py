@@ -23,7 +23,7 @@ from schemas.moved import load_moves
 from schemas.objects import Catalogue, StrangeObjectName, record_key
 from schemas.topics import table_name
 
-KEPT_BYTES_MAX: Final = 33_554_432
+KEPT_BYTES_MAX: Final = 67_108_864
 
 
 _Place = tuple[str, str, bytes]
@@ -246,9 +246,10 @@ class ChildReader:
     def _other_child(self, value: bytes, parent: Parent) -> OtherChild | None:
         try:
             body = msgspec.json.decode(value)
-            if not isinstance(body, dict):
+            name = body.get("object") if isinstance(body, dict) else None
+            if not isinstance(name, str):
                 return None
-            object_type = self._catalogue.get(body.get("object", ""))
+            object_type = self._catalogue.get(name)
         except (*NOT_JSON, StrangeObjectName):
             return None
         key = record_key(object_type, body, parent.account_id)

@@ -102,6 +102,20 @@ def test_a_list_of_several_types_tells_each_element_by_itself() -> None:
     assert [child.name for child in one.others] == ["card:card_1", "bank_account:ba_1"]
 
 
+@pytest.mark.parametrize("odd", [None, 7, {}, [], "", "Drop Table"])
+def test_an_element_that_names_no_object_type_is_none_and_its_neighbours_are_read(
+    odd: object,
+) -> None:
+    sources: list[dict[str, Any]] = [
+        {"id": "card_1", "object": "card"},
+        {"id": "odd_1", "object": odd},
+    ]
+    told = event("evt_1", "cus_1", second=1, object_name="customer", sources=listed(sources))
+    (one,) = shown(told)
+    assert [child.name for child in one.others] == ["card:card_1"]
+    assert one.extent is Extent.UNTOLD
+
+
 def test_the_same_list_is_read_once_and_another_ones_again() -> None:
     first, again, other = (
         shown(subscription(listed([{**ITEM, "quantity": quantity}])))[0] for quantity in (5, 5, 6)
