@@ -94,6 +94,7 @@ def _sink() -> list[Finding]:
         schema=settings.database_schema,
         migrations=frozenset(name for name, _ in migrations()),
         timeout_seconds=TIMEOUT_SECONDS,
+        history=bool(settings.history_tables),
     )
 
 

@@ -1,11 +1,13 @@
 """What the doctor asks Postgres: version, rights, the sink's own schema, tables."""
 
+import re
 from dataclasses import dataclass
 from typing import LiteralString
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from sink.tables import CONNECT_SUFFIX, HISTORY_SUFFIX
 from stripeline.findings import Finding, Verdict, counted
 
 PART = "Postgres"
@@ -14,6 +16,10 @@ MAJOR_MAX = 18
 OWN_SCHEMA = "stripeline"
 PASSING = ("the database system is", "sorry, too many clients", "remaining connection slots")
 """How a server begins that answers and cannot take us in just now."""
+_UNTRUSTED = re.compile(
+    r"(?:port \d+ failed|^connection failed): (.*(?:certificate|support SSL).*)"
+)
+"""What libpq says of a server that answers and that it does not take for the right one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +28,8 @@ class Database:
 
     Attributes:
         may_create: whether the role may make schemas.
+        missing: of the schemas that the sink needs, those that are not there.
+        closed: those that are there and in which the role may not make tables.
         migrations: names of the migrations that the sink's own schema has had; none where
             there is no such schema.
         tables: tables in the schema of Stripe's objects.
@@ -31,13 +39,20 @@ class Database:
     major: int
     role: str
     may_create: bool
+    missing: frozenset[str]
+    closed: frozenset[str]
     migrations: frozenset[str] | None
     tables: int
     may_write: bool
 
 
 def postgres_findings(
-    url: str, *, schema: str, migrations: frozenset[str], timeout_seconds: int
+    url: str,
+    *,
+    schema: str,
+    migrations: frozenset[str],
+    timeout_seconds: int,
+    history: bool = False,
 ) -> list[Finding]:
     """Whether Postgres answers, and whether the sink can do its work there.
 
@@ -46,6 +61,7 @@ def postgres_findings(
         schema: the setting DATABASE_SCHEMA.
         migrations: names of the sink's own migrations.
         timeout_seconds: for connecting, and for each statement.
+        history: whether the setting HISTORY names an object.
     """
     try:
         with psycopg.connect(url, connect_timeout=timeout_seconds, autocommit=True) as connection:
@@ -55,7 +71,7 @@ def postgres_findings(
                 "select set_config('statement_timeout', %s, false)",
                 f"{timeout_seconds}s",
             )
-            database = _read(connection, schema=schema)
+            database = _read(connection, schema=schema, history=history)
     except psycopg.Error as error:
         return [_no_answer(url, error)]
     return judged(database, schema=schema, migrations=migrations)
@@ -99,16 +115,29 @@ def _judged_rights(database: Database, *, schema: str) -> Finding:
             words=f"may not write to every table of the schema {schema}",
             advice="Let the sink use the role that owns the tables.",
         )
-    if not database.may_create:
+    if database.closed:
+        closed = ", ".join(sorted(database.closed))
         return Finding(
             part=PART,
             subject=role,
             verdict=Verdict.WRONG,
-            words="may not make schemas in this database",
-            advice=f"As its owner: `grant create on database ... to {database.role}`.",
+            words=f"may not make tables in the schema {closed}",
+            advice=f"As its owner: `alter schema ... owner to {database.role}`.",
         )
+    if database.may_create or not database.missing:
+        words = "may make schemas and write" if database.may_create else "owns what it needs"
+        return Finding(part=PART, subject=role, verdict=Verdict.FINE, words=words)
+    missing = sorted(database.missing)
+    # Without connected accounts nobody needs these.
+    needed = [one for one in missing if not one.startswith(f"{schema}{CONNECT_SUFFIX}")]
     return Finding(
-        part=PART, subject=role, verdict=Verdict.FINE, words="may make schemas and write"
+        part=PART,
+        subject=role,
+        verdict=Verdict.WRONG if needed else Verdict.NOTE,
+        words=f"may not make schemas in this database, and there is no {', '.join(missing)}"
+        + ("" if needed else ", which connected accounts need"),
+        advice=f"As its owner: `grant create on database ... to {database.role}`, or for each "
+        f"`create schema ... authorization {database.role}`.",
     )
 
 
@@ -143,7 +172,7 @@ def _judged_migrations(database: Database, *, migrations: frozenset[str]) -> Fin
     )
 
 
-def _read(connection: psycopg.Connection, *, schema: str) -> Database:
+def _read(connection: psycopg.Connection, *, schema: str, history: bool) -> Database:
     """Only the catalogue and the list of migrations are read, no table."""
     role, may_create = _row(
         connection,
@@ -157,10 +186,27 @@ def _read(connection: psycopg.Connection, *, schema: str) -> Database:
         "  and relnamespace = to_regnamespace(quote_ident(%s))",
         schema,
     )
+    needed = [schema, schema + CONNECT_SUFFIX]
+    needed += [one + HISTORY_SUFFIX for one in needed if history]
+    missing, closed = _row(
+        connection,
+        "select coalesce(array_agg(name) filter (where place is null), '{}'),"
+        "  coalesce(array_agg(name) filter ("
+        "    where name <> %s and not has_schema_privilege(place, 'create')"
+        "  ), '{}')"
+        " from (select name, to_regnamespace(quote_ident(name)) as place"
+        "  from unnest(%s::text[]) as name) as needed",
+        OWN_SCHEMA,
+        [OWN_SCHEMA, *needed],
+    )
+    assert isinstance(missing, list)
+    assert isinstance(closed, list)
     return Database(
         major=connection.info.server_version // 10_000,
         role=str(role),
         may_create=bool(may_create),
+        missing=frozenset(missing),
+        closed=frozenset(closed),
         migrations=_migrations(connection),
         tables=int(str(tables)),
         may_write=bool(may_write),
@@ -191,6 +237,16 @@ def _no_answer(url: str, error: psycopg.Error) -> Finding:
     _, answered, said = str(error).partition("FATAL:")
     if answered and not said.strip().startswith(PASSING):
         return _wrong_address(f"{_address(url)} refuses: {said.strip()}")
+    untrusted = _UNTRUSTED.search(str(error))
+    if untrusted is not None:
+        return Finding(
+            part=PART,
+            subject="server",
+            verdict=Verdict.WRONG,
+            words=f"{_address(url)} is not who it should be: {untrusted[1].strip()}",
+            advice="Let sslrootcert in DATABASE_URL name the certificate of the authority that "
+            "signed the server's, connect to a name that is in it, and see that sslmode is meant.",
+        )
     return Finding(
         part=PART,
         subject="server",

@@ -299,7 +299,7 @@ def test_a_replay_beside_the_sink_comes_to_an_objects_history_after_it(
         gated = f"{WAITING} and locktype = 'advisory'"
         assert first(postgres, gated) == 1
         postgres.execute(f"select pg_advisory_unlock({GATE})")
-        for one in writing:
-            one.result()
+        for written in writing:
+            written.result()
     other.close()
     assert [span[:2] for span in spans(postgres)] == [(10, 20), (20, 30), (30, None)]

@@ -13,7 +13,14 @@ from tests.infrastructure import Infrastructure
 
 MIGRATIONS = frozenset({"001_a", "002_b"})
 GOOD = Database(
-    major=17, role="app", may_create=True, migrations=MIGRATIONS, tables=3, may_write=True
+    major=17,
+    role="app",
+    may_create=True,
+    missing=frozenset(),
+    closed=frozenset(),
+    migrations=MIGRATIONS,
+    tables=3,
+    may_write=True,
 )
 
 
@@ -49,8 +56,59 @@ def test_missing_migrations_are_named_and_newer_ones_only_noted() -> None:
 
 
 def test_a_role_without_rights_is_wrong() -> None:
-    assert faults(examined(replace(GOOD, may_create=False)))[0][0] == "role app"
     assert faults(examined(replace(GOOD, may_write=False)))[0][0] == "role app"
+    [(subject, words)] = faults(examined(replace(GOOD, closed=frozenset({"stripe"}))))
+    assert (subject, "tables in the schema stripe" in words) == ("role app", True)
+    [(subject, words)] = faults(
+        examined(replace(GOOD, may_create=False, missing=frozenset({"stripe", "stripe_connect"})))
+    )
+    assert (subject, "no stripe, stripe_connect" in words) == ("role app", True)
+
+
+def test_a_role_that_owns_the_schemas_need_not_be_able_to_make_any() -> None:
+    assert not faults(examined(replace(GOOD, may_create=False)))
+    connect = frozenset({"stripe_connect", "stripe_connect_history"})
+    told = examined(replace(GOOD, may_create=False, missing=connect))
+    assert not faults(told)
+    assert any("connected accounts" in one.words for one in told if one.verdict is Verdict.NOTE)
+
+
+@pytest.mark.stack
+@pytest.mark.parametrize("history", [False, True])
+def test_the_documented_role_without_rights_on_the_database_is_fine(
+    database_url: str, history: bool
+) -> None:
+    role = f"owner_{urlsplit(database_url).path[-8:]}"
+    name = sql.Identifier(role)
+    schemas = ["stripe", "stripe_connect", "stripeline"]
+    schemas += ["stripe_history", "stripe_connect_history"] if history else []
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(sql.SQL("create role {} login").format(name))
+        try:
+            for schema in schemas:
+                connection.execute(
+                    sql.SQL("create schema {} authorization {}").format(
+                        sql.Identifier(schema), name
+                    )
+                )
+
+            def rights() -> Finding:
+                found = postgres_findings(
+                    f"{database_url}?options=-c%20role%3D{role}",
+                    schema="stripe",
+                    migrations=MIGRATIONS,
+                    timeout_seconds=5,
+                    history=history,
+                )
+                return next(one for one in found if one.subject.startswith("role "))
+
+            assert rights().verdict is Verdict.FINE
+            connection.execute("alter schema stripe owner to current_user")
+            assert "stripe" in rights().words
+            assert rights().verdict is Verdict.WRONG
+        finally:
+            connection.execute(sql.SQL("drop owned by {} cascade").format(name))
+            connection.execute(sql.SQL("drop role {}").format(name))
 
 
 def test_a_server_that_does_not_answer_is_unreachable_and_the_password_is_not_shown() -> None:
