@@ -1,7 +1,8 @@
 """Puts a batch's changes into a transaction, and knows afterwards where each record stands."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from producer.errors import SchemaNotRegistered
 from producer.kafka_relay_producer import TransactionalProducer
@@ -10,11 +11,14 @@ from producer.order import Entry
 from producer.preparing import Preparer
 from producer.record import Change, ChangeCodec, headers_of
 from schemas.codec import frame
-from schemas.errors import SchemaRefused
+from schemas.compatibility import incompatibilities
+from schemas.errors import SchemaError, SchemaRefused
 from schemas.registry import Registry
 from schemas.topics import Names
 
 MICROS_PER_MILLISECOND = 1_000
+FAULTS_MAX = 5
+"""So many fields tell what is wrong."""
 
 
 class Published:
@@ -135,6 +139,28 @@ class Publisher:
             try:
                 found = self._registry.register(subject, object_type.schema)
             except SchemaRefused as error:
-                raise SchemaNotRegistered(str(error)) from error
+                raise SchemaNotRegistered(
+                    f"{error}{self._explained(subject, object_type.schema)}"
+                ) from error
             self._schema_ids[change.table] = found
         return found
+
+    def _explained(self, subject: str, schema: Mapping[str, Any]) -> str:
+        """Which fields keep an earlier version from being read with this one; empty if none do."""
+        try:
+            versions = self._registry.versions(subject)
+        except SchemaError:
+            return ""
+        faults = [
+            f"version {version}: {fault}"
+            for version, earlier in versions.items()
+            for fault in incompatibilities(earlier, schema)
+        ]
+        if not faults:
+            return ""
+        more = len(faults) - FAULTS_MAX
+        told = "; ".join(faults[:FAULTS_MAX]) + (f"; and {more} more" if more > 0 else "")
+        return (
+            f". What {subject} has had does not go with what this release writes ({told}). Was it "
+            "registered by another program? Then remove those versions, or set KAFKA_NAMESPACE."
+        )

@@ -179,7 +179,7 @@ def test_the_offline_check_and_the_registry_say_the_same(
     found = list(incompatibilities(SUBSCRIPTION.schema, CHANGES[change]))
 
     if found:
-        with pytest.raises(SchemaRefused, match=subject):
+        with pytest.raises(SchemaRefused, match="409"):
             registry.register(subject, CHANGES[change])
     else:
         assert registry.register(subject, CHANGES[change]) > 0

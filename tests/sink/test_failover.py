@@ -21,7 +21,6 @@ from tests.sink.test_sink_process import ARRIVE_SECONDS_MAX, COUNT, DEAD, arrive
 pytestmark = pytest.mark.stack
 Session = psycopg.Connection[Any]
 TWICE = "select count(*) from (select 1 from written group by id, at having count(*) > 1) as x"
-ONCE = "select count(*) from written"
 OFFSETS = "select sum(next_offset) from stripeline.partition_offset"
 OBJECTS = 200
 
@@ -98,15 +97,22 @@ def test_a_promoted_standby_loses_and_doubles_nothing(
         changes = [change(f"o{n}", version, title=f"v{version}") for n in range(OBJECTS)]
         publisher.publish("ticket", tickets, changes)
 
+    def changed_once(version: int, name: str) -> None:
+        publisher.publish("ticket", tickets, [change(name, version, title=f"v{version}")])
+
     with pair(tmp_path) as servers:
         with psycopg.connect(servers.primary.url(), autocommit=True) as postgres:
             note_each_write(postgres)
             service = sink(DATABASE_URL=servers.url, SINK_BATCH_RECORDS_MAX="40").start()
             publish(1)
-            arrives(postgres, COUNT, OBJECTS)
+            changed_once(1, "kept")
+            arrives(postgres, COUNT, OBJECTS + 1)
             servers.await_standby()
             if lost:
                 servers.replication.set(Line.CUT)
+            # No later change hides what becomes of these two.
+            changed_once(2, "kept")
+            changed_once(2, "new")
             publish(2)
             written = "select count(*) from stripe.ticket where title = 'v2'"
             eventually(
@@ -115,13 +121,18 @@ def test_a_promoted_standby_loses_and_doubles_nothing(
                 what="the second version is being written",
             )
             if lost:
-                arrives(postgres, written, OBJECTS)
+                arrives(postgres, written, OBJECTS + 2)
         servers.primary.stop(signal.SIGQUIT if lost else signal.SIGINT)
         servers.standby.promote()
         publish(3)
         with psycopg.connect(servers.standby.url(), autocommit=True) as postgres:
             arrives(postgres, "select count(*) from stripe.ticket where title = 'v3'", OBJECTS)
-            assert first(postgres, COUNT) == OBJECTS
+            arrives(postgres, COUNT, OBJECTS + 2)
+            only_in_the_second = (
+                "select array_agg(id || ' ' || title order by id) from stripe.ticket "
+                "where id in ('kept', 'new')"
+            )
+            arrives(postgres, only_in_the_second, ["kept v2", "new v2"])
             assert first(postgres, TWICE) == 0
             assert first(postgres, DEAD) == 0
             stood = first(postgres, OFFSETS)
