@@ -366,11 +366,16 @@ def _size(candidate: Candidate) -> int:
 
 def _witness(candidate: Candidate) -> Witness:
     observation = candidate.observation
+    finer = observation.finer
     previous: Any = msgspec.json.decode(observation.previous) if observation.has_previous else {}
+    replaced: Any = msgspec.json.decode(finer.before) if finer and finer.before else {}
     return Witness(
         event_id=observation.event_id,
         operation=observation.operation,
         body=msgspec.json.decode(observation.body),
         previous=previous if isinstance(previous, dict) else {},
         body_hash=candidate.body_hash,
+        api_version=observation.api_version,
+        created=finer.created if finer else None,
+        replaced=replaced if isinstance(replaced, dict) else {},
     )

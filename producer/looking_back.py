@@ -8,6 +8,7 @@ from producer.order import Entry
 from producer.owned import Lost
 from producer.preparing import Candidate, Preparer
 from producer.reading import InboxRecord
+from producer.record_keys import object_id_of
 from schemas.codec import RecordCodec, unframe
 from schemas.errors import BadFrame, BadRecord
 from schemas.objects import ID
@@ -110,7 +111,7 @@ class LookingBack:
             for child in one.owned:
                 if child.name == lost.name:
                     return child.half
-        only = {ID: lost.key.rpartition("/")[2], "object": lost.object_name}
+        only = {ID: object_id_of(lost.key), "object": lost.object_name}
         return self._preparer.tools(lost.object_name).half_codec.encode_one(only)
 
     def _half_in_inbox(self, entry: Entry) -> bytes | None:

@@ -4,7 +4,7 @@ from typing import Final
 
 import msgspec
 
-from schemas.inbox import Evidence, Kind, Source
+from schemas.inbox import Evidence, Finer, Kind, Source
 from schemas.meta import Operation
 
 DELETED_BUT_LIVES: Final = frozenset({"customer.subscription.deleted"})
@@ -28,6 +28,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         value: of the inbox record: the event, or the object itself.
         received_at: microseconds since 1970 UTC.
         partition, offset: where it stands in the inbox.
+        finer: what a thin event told more of the event's place in its second.
     """
 
     kind: Kind
@@ -46,6 +47,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     received_at: int
     partition: int
     offset: int
+    finer: Finer | None = None
 
     @property
     def body(self) -> bytes:

@@ -5,6 +5,7 @@ everything, `_event_at`: an event of second S stands at S and a few microseconds
 in second S one microsecond before S.
 """
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Final
@@ -18,6 +19,9 @@ from schemas.meta import Operation
 
 COMPANY_EVENTS_MAX: Final = 7
 """More events of one object in one second are not put in order by their bodies."""
+CREATED_APART_MICROS_MIN: Final = 100_000
+"""Events made closer to each other than that are not put in order by their finer `created`:
+several machines of Stripe write it, each by its own clock."""
 EVENT_IDS_MAX: Final = 64
 """Ids remembered of one second; an older one that comes again is looked at again."""
 
@@ -115,6 +119,9 @@ class Witness(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         body: the object, parsed.
         previous: `previous_attributes`, parsed; empty if the event has none.
+        api_version: that the body is in.
+        created: microseconds since 1970 UTC, where a thin event told them.
+        replaced: what a thin event says was replaced, where `previous_attributes` do not say it.
     """
 
     event_id: str
@@ -122,6 +129,9 @@ class Witness(msgspec.Struct, frozen=True, kw_only=True):
     body: Mapping[str, Any]
     previous: Mapping[str, Any]
     body_hash: bytes
+    api_version: str | None = None
+    created: int | None = None
+    replaced: Mapping[str, Any] = {}
 
 
 Company = Callable[[], Sequence[Witness] | None]
@@ -184,12 +194,13 @@ def decide_by_arrival(entry: Entry | None, observation: Observation) -> Decision
 def arranged(events: Sequence[Witness]) -> tuple[int, ...] | None:
     """The one order of several events of one object in one second, as positions in `events`.
 
-    None if their bodies do not tell, or allow for more than one last state.
+    None if neither their bodies nor their finer `created` tell, or they allow for more than one
+    last state.
     """
     chains = _chains(events)
-    if not chains or len({events[chain[-1]].body_hash for chain in chains}) != 1:
-        return None
-    return chains[0]
+    if len({events[chain[-1]].body_hash for chain in chains}) == 1:
+        return chains[0]
+    return _by_created(events)
 
 
 def next_event_at(entry: Entry | None, second: int) -> int:
@@ -254,7 +265,11 @@ def _decide_snapshot(
 
 
 def _decide_tie(entry: Entry, observation: Observation, company: Company) -> Decision:
-    """Rule 1: created is first, deleted is last. Rule 2: the bodies tell. Rule 3: Stripe tells."""
+    """Put an event in its place among those of its second, by the first rule that decides.
+
+    Rule 1: created is first, deleted is last. Rule 2: the bodies tell. Rule 3: the finer `created`
+    of thin events tells. Rule 4: Stripe tells.
+    """
     earlier = Drop(reason=DropReason.EARLIER_IN_SECOND, learnt=True)
     if entry.operation is Operation.DELETED:
         return earlier
@@ -271,10 +286,11 @@ def _decide_tie(entry: Entry, observation: Observation, company: Company) -> Dec
     assert newest.event_id == observation.event_id
     if newest.body_hash == entry.body_hash and len(witnesses) == _PAIR:
         return _next_of_second(entry, observation)
-    last_hashes = {witnesses[chain[-1]].body_hash for chain in _chains(witnesses)}
-    if last_hashes == {newest.body_hash}:
+    order = arranged(witnesses)
+    last_hash = None if order is None else witnesses[order[-1]].body_hash
+    if last_hash == newest.body_hash:
         return _next_of_second(entry, observation)
-    if last_hashes == {entry.body_hash}:
+    if last_hash == entry.body_hash:
         return earlier
     return Fetch(second=observation.second)
 
@@ -310,15 +326,39 @@ def _chains(events: Sequence[Witness]) -> list[tuple[int, ...]]:
     return found
 
 
+def _by_created(events: Sequence[Witness]) -> tuple[int, ...] | None:
+    """The order of events by the times that thin events told; none if they are not far apart.
+
+    Also none where they contradict what is sure: a creation is first, and a delete last.
+    """
+    told = [(event.created, place) for place, event in enumerate(events)]
+    times = sorted((created, place) for created, place in told if created is not None)
+    near = any(
+        later - sooner < CREATED_APART_MICROS_MIN
+        for (sooner, _), (later, _) in itertools.pairwise(times)
+    )
+    if near or len(times) < len(events):
+        return None
+    order = tuple(place for _, place in times)
+    operations = [events[place].operation for place in order]
+    wrong = Operation.CREATED in operations[1:] or Operation.DELETED in operations[:-1]
+    return None if wrong else order
+
+
 def _may_follow(before: Witness, after: Witness) -> bool:
     """Whether `after` can be the event right after `before`."""
     if after.operation is Operation.CREATED or before.operation is Operation.DELETED:
         return False
     if after.operation is Operation.DELETED:
         return True
-    if not after.previous:
-        return after.body_hash == before.body_hash
-    return _holds(after.previous, before.body)
+    if after.api_version != before.api_version:
+        # What one version shows the other may lack, or have elsewhere: nothing is ruled out.
+        return True
+    if after.previous:
+        return _holds(after.previous, before.body)
+    if after.body_hash == before.body_hash:
+        return True
+    return bool(after.replaced) and _holds(after.replaced, before.body)
 
 
 def _holds(previous: Mapping[str, Any], body: Mapping[str, Any]) -> bool:

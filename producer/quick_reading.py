@@ -83,6 +83,7 @@ class QuickReader:
             received_at=received_at,
             partition=record.partition,
             offset=record.offset,
+            finer=envelope.finer,
         )
         return observation, cells
 

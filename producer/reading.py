@@ -1,7 +1,5 @@
 """From an inbox record to an observation: what it is about, and when Stripe said so."""
 
-import math
-from datetime import datetime
 from typing import Any, Final, assert_never
 
 import msgspec
@@ -10,6 +8,8 @@ from producer.errors import Unreadable
 from producer.normalise import NOT_JSON
 from producer.observation import Observation, operation_of
 from producer.routing import THIN_EVENT_OBJECT
+from producer.thin_events import ThinEvent, decode_thin_event, tells_more
+from runtime.clock import MICROS_PER_SECOND
 from schemas.inbox import RECEIVED_AT_HEADER, Envelope, Kind
 from schemas.meta import Operation
 from schemas.objects import PASSING_ID, Catalogue, ObjectType, StrangeObjectName, record_key
@@ -40,7 +40,6 @@ class ObservationReader:
     def __init__(self, *, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
         self._event = msgspec.json.Decoder(_Event)
-        self._thin_event = msgspec.json.Decoder(ThinEvent)
         self._head = msgspec.json.Decoder(_Head)
         self._envelopes: dict[tuple[tuple[str, bytes], ...], Envelope] = {}
 
@@ -86,7 +85,8 @@ class ObservationReader:
             known = self._envelopes.get(others)
             if known is None:
                 known = Envelope.from_headers(headers)
-                if known.kind is Kind.EVENT and len(self._envelopes) < ENVELOPES_MAX:
+                usual = known.kind is Kind.EVENT and known.finer is None
+                if usual and len(self._envelopes) < ENVELOPES_MAX:
                     self._envelopes[others] = known
             return known, int(headers[_THIRD][1]), key
         except (ValueError, UnicodeDecodeError) as error:
@@ -124,6 +124,7 @@ class ObservationReader:
             received_at=received_at,
             partition=record.partition,
             offset=record.offset,
+            finer=envelope.finer,
         )
 
     def _of_object(
@@ -162,12 +163,12 @@ class ObservationReader:
     def _of_thin_event(
         self, record: InboxRecord, envelope: Envelope, received_at: int, key: str
     ) -> Observation | None:
-        event = self._thin_event.decode(record.value)
-        second = _second_of(event.created)
+        event = decode_thin_event(record.value)
+        second = _second_of(event)
         if not 0 < second < SECOND_MAX:
             raise Unreadable("bad_event")
         related = event.related_object
-        if related is None and not event.snapshot_event:
+        if related is None and not event.snapshot_event and not tells_more(event, envelope.source):
             return None
         object_name = related.type if related is not None else THIN_EVENT_OBJECT
         if self._catalogue.get(object_name).key_rule is None:
@@ -256,41 +257,11 @@ class _Event(msgspec.Struct, gc=False):
     account: str | None = None
 
 
-class RelatedObject(msgspec.Struct, gc=False):
-    """What a thin event says of its object; the only one of its type has no id.
-
-    Attributes:
-        url: its address.
-    """
-
-    type: str
-    url: str
-    id: str = ""
-
-
-class ThinEvent(msgspec.Struct, gc=False):
-    """An event that names its object and does not hold it.
-
-    Attributes:
-        created: ISO 8601.
-        snapshot_event: the id of the whole event that goes with it.
-    """
-
-    id: str
-    type: str
-    created: str
-    related_object: RelatedObject | None = None
-    snapshot_event: str | None = None
-
-
-def _second_of(created: str) -> int:
+def _second_of(event: ThinEvent) -> int:
     try:
-        told = datetime.fromisoformat(created)
+        return event.created_micros() // MICROS_PER_SECOND
     except ValueError as error:
         raise Unreadable("bad_event") from error
-    if told.tzinfo is None:
-        raise Unreadable("bad_event")
-    return math.floor(told.timestamp())
 
 
 class _Head(msgspec.Struct, gc=False):

@@ -33,7 +33,8 @@ class Wish:
         after_second: what is fetched must be read in a later second of Stripe's clock.
         expand: fields that Stripe shows on request only.
         of_event: whether it is an event, and not an object.
-        of_thin_event: whether a thin event names it.
+        keyed_by_body: whether only what is fetched tells its record key.
+        thin_event: the thin event that names it, if one does.
     """
 
     name: str
@@ -46,7 +47,8 @@ class Wish:
     after_second: int
     expand: tuple[str, ...] = ()
     of_event: bool = False
-    of_thin_event: bool = False
+    keyed_by_body: bool = False
+    thin_event: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

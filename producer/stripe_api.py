@@ -25,6 +25,8 @@ from runtime.clock import Clock
 Shown = TypeVar("Shown")
 
 STRIPE_BASE: Final = "https://api.stripe.com"
+V2_PATH: Final = "/v2/"
+"""Of Stripe's second API, which takes the account under another name."""
 REQUEST_SECONDS_MAX: Final = 30.0
 """Without a byte; a page of large objects takes Stripe several seconds."""
 
@@ -168,7 +170,11 @@ class StripeApi:
         address, _, own = path.partition("?")
         query = "&".join(part for part in (own, urlencode(parameters)) if part)
         url = f"{self._base}{address}{'?' if query else ''}{query}"
-        headers = {**self._headers, "Stripe-Account": account_id} if account_id else self._headers
+        headers = self._headers
+        if account_id:
+            second_api = address.startswith(V2_PATH)
+            header = "Stripe-Context" if second_api else "Stripe-Account"
+            headers = {**headers, header: account_id}
         permit = self._limiter.acquire(
             account_id=account_id, endpoint=endpoint_name(address), purpose=purpose
         )

@@ -8,7 +8,7 @@ from producer.preparing import Candidate
 from producer.refetch import Fetched, Refetcher, Wish
 from producer.ties import Ties
 from producer.topics import INBOX_RECORD_BYTES_MAX
-from producer.wishes import related_wish, wish_for
+from producer.wishes import has_place, related_wish, wish_for
 from runtime import metrics
 from runtime.metrics import Meters
 from schemas.inbox import Kind
@@ -88,8 +88,8 @@ class TieDesk:
             self._refuse(wish, fetched.refusal, found)
         elif len(retrieved.body) > FETCHED_BYTES_MAX:
             self._refuse(wish, "too_large", found)
-        elif wish.of_event and retrieved.gone:
-            self._refuse(wish, "gone", found)
+        elif not has_place(fetched):
+            self._refuse(wish, "gone" if retrieved.gone else "no_place", found)
         elif wish.of_event:
             self._count("fetched")
             found.fetched.append(fetched)

@@ -44,6 +44,19 @@ class Evidence(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Finer:
+    """What a thin event tells more of the place of the whole event that goes with it.
+
+    Attributes:
+        created: microseconds since 1970 UTC; in the second that the whole event says.
+        before: JSON of what its change replaced, where the whole event does not say it itself.
+    """
+
+    created: int
+    before: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
     """The headers of one inbox record.
 
@@ -56,6 +69,7 @@ class Envelope:
             `Date` header less the time the request took; for a wish: the second after which the
             object must be read, if any; 0 for an event.
         evidence: for a snapshot: how it was read; none for the other kinds.
+        finer: for an event that was fetched because a thin one named it; none for others.
     """
 
     kind: Kind
@@ -64,6 +78,7 @@ class Envelope:
     account_id: str = ""
     observed_second: int = 0
     evidence: Evidence | None = None
+    finer: Finer | None = None
 
     def headers(self) -> list[tuple[str, bytes]]:
         """As Kafka headers."""
@@ -78,6 +93,10 @@ class Envelope:
             found.append((_OBSERVED_SECOND, b"%d" % self.observed_second))
         if self.evidence is not None:
             found.append((_EVIDENCE, self.evidence.value.encode()))
+        if self.finer is not None:
+            found.append((_CREATED, b"%d" % self.finer.created))
+            if self.finer.before:
+                found.append((_BEFORE, self.finer.before))
         return found
 
     @classmethod
@@ -95,6 +114,7 @@ class Envelope:
         if missing:
             raise ValueError(f"the inbox record lacks the headers {', '.join(missing)}")
         evidence = found.get(_EVIDENCE)
+        created = found.get(_CREATED)
         return cls(
             kind=Kind(found[_KIND]),
             source=Source(found[_SOURCE]),
@@ -102,6 +122,9 @@ class Envelope:
             account_id=found.get(_ACCOUNT_ID, ""),
             observed_second=int(found.get(_OBSERVED_SECOND, "0")),
             evidence=Evidence(evidence) if evidence else None,
+            finer=Finer(created=int(created), before=found.get(_BEFORE, "").encode())
+            if created
+            else None,
         )
 
 
@@ -112,3 +135,5 @@ RECEIVED_AT_HEADER = "stripeline.received_at"
 _ACCOUNT_ID = "stripeline.account_id"
 _OBSERVED_SECOND = "stripeline.observed_second"
 _EVIDENCE = "stripeline.evidence"
+_CREATED = "stripeline.created"
+_BEFORE = "stripeline.before"

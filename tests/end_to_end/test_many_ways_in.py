@@ -22,7 +22,7 @@ from tests.simulator.shop import Shop
 
 pytestmark = pytest.mark.stack
 
-OBJECTS = "account,bank_account,coupon,customer,person,subscription,subscription_item"
+OBJECTS = "account,bank_account,coupon,customer,discount,person,subscription,subscription_item"
 BUS_KEY = "the-key-of-both-event-buses"
 ONE_WAY: dict[str, dict[str, Any]] = {
     "thin": {"path": "/thin", "payload": Payload.THIN},
@@ -264,6 +264,40 @@ def test_a_thin_event_without_a_snapshot_brings_the_object(world: World) -> None
     world.send_nothing_to("thin")
 
 
+def test_thin_events_that_name_no_object_or_no_id_bring_it(
+    world: World, accounts: tuple[Account, Account]
+) -> None:
+    world.send_nothing_to("connect")
+    told: dict[str, Any] = {"path": "/thin", "payload": Payload.THIN, "thin_details": False}
+    world.send_to("thin", from_accounts=True, **told)
+    first, _second = accounts
+    bank = world.client.v1.accounts.external_accounts.create(
+        first.id, {"external_account": "btok_us"}
+    )
+    coupon = world.client.v1.coupons.create({"percent_off": 50, "duration": "forever"})
+    shop = Shop(world.client)
+    customer = shop.customer()
+    shop.subscription(customer, discounts=[{"coupon": coupon.id}])
+
+    query = f"select id from stripe_connect.bank_account where _account_id = '{first.id}'"
+    world.await_rows(query, [{"id": bank.id}])
+    world.await_rows(
+        f"""
+        select coupon_id, customer_id, id like 'di_%' as named, _operation from stripe.discount
+        where customer_id = '{customer.id}'
+        """,
+        [
+            {
+                "coupon_id": coupon.id,
+                "customer_id": customer.id,
+                "named": True,
+                "_operation": "created",
+            }
+        ],
+    )
+    world.send_nothing_to("thin")
+
+
 def test_what_is_under_an_account_is_in_the_connected_tables(
     world: World, accounts: tuple[Account, Account]
 ) -> None:
@@ -275,9 +309,10 @@ def test_what_is_under_an_account_is_in_the_connected_tables(
 
     found = [{"account": first.id, "id": found} for found in (first.id, bank.id, person.id)]
     world.await_rows(
-        """
+        f"""
         select _account_id as account, id from stripe_connect.account where email like 'new@%'
         union all select _account_id, id from stripe_connect.bank_account
+        where _account_id = '{first.id}'
         union all select _account_id, id from stripe_connect.person
         """,
         found,
