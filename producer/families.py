@@ -17,7 +17,7 @@ from producer.observation import Observation
 from producer.owned import Known, LastHalves, Owned
 from producer.record import Change, hash_of
 from producer.shown_lists import Extent, OtherChild
-from schemas.inbox import Source
+from schemas.inbox import Kind, Source
 from schemas.meta import Operation
 from schemas.objects import ID
 from schemas.retrieve_paths import address_fields, retrieve_path
@@ -192,7 +192,7 @@ class Families:
             return
         observation = change.observation
         # What was fetched already and is still not whole would be asked for again and again.
-        again = observation.source is Source.REFETCH
+        again = observation.kind is Kind.SNAPSHOT and observation.source is Source.REFETCH
         may_ask = self._may_fetch and not again
         stub = stub_of(observation.object_name, observation.body) if may_ask else None
         if stub is None:
@@ -212,8 +212,12 @@ class Families:
             return "truncated"
         lists = self._lists_of(change)
         shown = {one.field for one in change.lists}
-        hidden = lists.owned_fields & lists.apart - shown
-        return "children_unknown" if hidden and not owned.has_any(change.name) else ""
+        if not lists.owned_fields & lists.apart - shown:
+            return ""
+        # An event that shows no children may be about a change of theirs. A snapshot need not
+        # show them either, and a reading of all objects shall not ask for each of them.
+        told = change.observation.kind is Kind.SNAPSHOT and owned.has_any(change.name)
+        return "" if told else "children_unknown"
 
 
 def _event_at(change: Change) -> int:

@@ -1,11 +1,12 @@
 """Children on real Kafka and a real registry: published with their parent, by one writer."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from schemas.inbox import Kind
+from schemas.inbox import Kind, Source
 from tests.end_to_end.services import eventually, running
 from tests.end_to_end.topic_reader import assert_strictly_increasing
 from tests.infrastructure import Infrastructure
@@ -329,14 +330,20 @@ def test_after_a_restore_from_the_topics_children_are_still_their_parents(
     ]
 
 
-def test_what_events_do_not_show_is_asked_for_until_it_is_known(
+def test_each_event_that_does_not_show_its_children_asks_for_them_once(
     installation: Installation, stripe_server: StripeServer
 ) -> None:
     installation.objects = ("checkout.session", "item")
-    line = {"id": "li_1", "object": "item", "amount_total": 7}
-    stripe_server.shows(
-        9, id="cs_1", object="checkout.session", status="open", line_items=listed([line])
-    )
+
+    def shows(second: int, status: str, *names: str) -> None:
+        lines = [{"id": name, "object": "item", "amount_total": 7} for name in names]
+        stripe_server.shows(
+            second,
+            id="cs_1",
+            object="checkout.session",
+            status=status,
+            line_items=listed(lines),
+        )
 
     def session(second: int, status: str) -> Sent:
         return event(
@@ -349,12 +356,33 @@ def test_what_events_do_not_show_is_asked_for_until_it_is_known(
         )
 
     with running(installation.relay(**stripe_server.settings)):
+        shows(9, "open", "li_1")
         installation.inbox.send(session(1, "open"))
         installation.await_relayed()
+        shows(19, "complete", "li_2")
         installation.inbox.send(session(12, "complete"))
         installation.await_relayed()
-    assert stripe_server.paths == ["/v1/checkout/sessions/cs_1?expand%5B0%5D=line_items"]
-    (record,) = installation.read("item")
-    assert (record.key, record.value["parent_id"]) == ("li_1", "cs_1")
-    assert record.value["_operation"] == "snapshot"
+    assert stripe_server.paths == ["/v1/checkout/sessions/cs_1?expand%5B0%5D=line_items"] * 2
+    told = [
+        (record.key, record.value["parent_id"], record.value["_operation"])
+        for record in installation.read("item")
+    ]
+    assert told == [
+        ("li_1", "cs_1", "snapshot"),
+        ("li_2", "cs_1", "snapshot"),
+        ("li_1", "cs_1", "deleted"),
+    ]
     assert installation.last("checkout.session")["cs_1"]["status"] == "complete"
+
+
+def test_the_list_of_an_event_that_was_fetched_is_completed_too(
+    installation: Installation, stripe_server: StripeServer
+) -> None:
+    installation.objects = ("invoice", "line_item")
+    serve_invoice(stripe_server, second=9)
+    sent = invoice(1)
+    fetched = replace(sent, envelope=replace(sent.envelope, source=Source.REFETCH))
+    with running(installation.relay(**stripe_server.settings)):
+        installation.inbox.send(fetched)
+        installation.await_relayed()
+    assert len(installation.last("line_item")) == 250
