@@ -1,8 +1,12 @@
-"""The relay's speed, from inbox to topic, beside a producer that only writes the same bytes."""
+"""The relay's speed, from inbox to topic, beside a producer that only writes the same bytes.
+
+First come new objects, each with two items that become records of their own (`relay_new`), then
+changes of these objects which leave their items as they are (`relay`).
+"""
 
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,14 +24,16 @@ from tests.isolation import fresh_namespace
 from tests.relay.inbox_writer import Sent
 from tests.relay.installation import Installation
 
-EVENTS = 40_000
+EVENTS = 60_000
 OBJECTS = 10_000
 WARM_UP_EVENTS = 4_000
+RECORDS_OF_NEW = 3
+"""A subscription and its two items."""
 PARTITIONS = 2
 BATCH_RECORDS = 2_000
 BESIDE = "plan"
 """Its topic takes the records of the producer that is measured beside the relay."""
-SAMPLE_SECONDS = 0.4
+SAMPLE_SECONDS = 0.1
 SECONDS_MAX = 120.0
 
 
@@ -56,28 +62,35 @@ def run(infrastructure: Infrastructure) -> list[Figure]:
         body_bytes = _fill(installation)
         relay = installation.relay(RELAY_BATCH_RECORDS_MAX=str(BATCH_RECORDS))
         with running(relay):
-            start, end = _watched(relay)
-        events = end.events - start.events
-        per_second = events / (end.seconds - start.seconds)
+            new, known = _watched(relay)
         names = installation.names
         raw_events = _raw(installation, names.inbox)
         raw_records = _raw(installation, names.object_topic("subscription"))
+        details = {"event_bytes": body_bytes}
         return [
-            Figure(
-                name="relay",
-                per_second=per_second,
-                ratio=per_second / raw_events.events,
-                details={
-                    "per_cpu_second": round(events / (end.cpu_seconds - start.cpu_seconds)),
-                    "cores": round(
-                        (end.cpu_seconds - start.cpu_seconds) / (end.seconds - start.seconds), 2
-                    ),
-                    "event_bytes": body_bytes,
-                },
-            ),
+            _figure("relay", known, raw_events, details),
+            _figure("relay_new", new, raw_events, {"records_per_event": RECORDS_OF_NEW}),
             _raw_figure("relay_raw_events", raw_events),
             _raw_figure("relay_raw_records", raw_records),
         ]
+
+
+def _figure(
+    name: str, span: tuple[Sample, Sample], raw: Sample, more: Mapping[str, float]
+) -> Figure:
+    start, end = span
+    events, seconds = end.events - start.events, end.seconds - start.seconds
+    cpu_used = end.cpu_seconds - start.cpu_seconds
+    return Figure(
+        name=name,
+        per_second=events / seconds,
+        ratio=events / seconds / raw.events,
+        details={
+            "per_cpu_second": round(events / cpu_used),
+            "cores": round(cpu_used / seconds, 2),
+            **more,
+        },
+    )
 
 
 def _raw_figure(name: str, raw: Sample) -> Figure:
@@ -102,9 +115,9 @@ def _fill(installation: Installation) -> int:
     return sum(sizes) // len(sizes)
 
 
-def _watched(relay: Service) -> tuple[Sample, Sample]:
-    """The relay when it is warm, and when it has relayed everything."""
-    start: Sample | None = None
+def _watched(relay: Service) -> tuple[tuple[Sample, Sample], tuple[Sample, Sample]]:
+    """First and last sample while objects were new, and after each had been seen."""
+    samples: list[Sample] = []
     deadline = time.monotonic() + SECONDS_MAX
     while time.monotonic() < deadline:
         seen = Sample(
@@ -112,10 +125,13 @@ def _watched(relay: Service) -> tuple[Sample, Sample]:
             cpu_seconds=cpu_seconds(relay.process_id),
             seconds=time.monotonic(),
         )
-        if start is None and seen.events >= WARM_UP_EVENTS:
-            start = seen
-        if start is not None and seen.events >= EVENTS:
-            return start, seen
+        if seen.events >= WARM_UP_EVENTS:
+            samples.append(seen)
+        if seen.events >= EVENTS:
+            new = [sample for sample in samples if sample.events <= OBJECTS]
+            known = [sample for sample in samples if sample.events >= OBJECTS]
+            assert len(new) > 1, "the relay was too fast for the samples: raise OBJECTS"
+            return (new[0], new[-1]), (known[0], known[-1])
         time.sleep(SAMPLE_SECONDS)
     raise AssertionError("the relay did not relay everything in time")
 
@@ -129,6 +145,7 @@ def _raw(installation: Installation, source: str) -> Sample:
             the object topic the smaller records that it made of them.
     """
     records = _records_of(installation, source)
+    assert len(records) == EVENTS
     producer = Producer(
         {
             "bootstrap.servers": installation.infrastructure.kafka,
@@ -168,5 +185,4 @@ def _records_of(installation: Installation, topic: str) -> list[Message]:
             else:
                 ends += 1
     consumer.close()
-    assert len(found) == EVENTS
     return found

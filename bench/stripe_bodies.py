@@ -1,5 +1,6 @@
 """Subscription events of some 7 KB, shaped and indented as Stripe's are."""
 
+import hashlib
 import json
 from typing import Any
 
@@ -8,14 +9,14 @@ FIRST_SECOND = 1_790_000_000
 
 def subscription_event(number: int, *, second: int, objects: int) -> tuple[str, bytes]:
     """The event's record key and its bytes; `number` makes it differ from all others."""
-    name = f"{number % objects:08}"
+    name = _letters(f"object {number % objects}")
     event = {
-        "id": f"evt_1Nq{number:020}",
+        "id": f"evt_1Nq{_letters(f'event {number}')}",
         "object": "event",
         "api_version": "2026-10-28.endive",
         "created": FIRST_SECOND + second,
         "data": {
-            "object": _subscription(name, number),
+            "object": _subscription(name, number, number % objects),
             "previous_attributes": {"metadata": {"order_id": str(number - 1)}},
         },
         "livemode": False,
@@ -26,8 +27,13 @@ def subscription_event(number: int, *, second: int, objects: int) -> tuple[str, 
     return f"sub_{name}", json.dumps(event, indent=2).encode()
 
 
-def _subscription(name: str, number: int) -> dict[str, Any]:
-    start = FIRST_SECOND - int(name)
+def _letters(what: str) -> str:
+    """As an id of Stripe's: text that no compression makes shorter than it is."""
+    return hashlib.blake2b(what.encode(), digest_size=12).hexdigest()
+
+
+def _subscription(name: str, number: int, age_seconds: int) -> dict[str, Any]:
+    start = FIRST_SECOND - age_seconds
     return {
         "id": f"sub_{name}",
         "object": "subscription",
@@ -61,7 +67,7 @@ def _subscription(name: str, number: int) -> dict[str, Any]:
             "total_count": 2,
             "url": f"/v1/subscription_items?subscription=sub_{name}",
         },
-        "latest_invoice": f"in_{number:016}",
+        "latest_invoice": f"in_{_letters(f'invoice {number}')}",
         "livemode": False,
         "metadata": {"order_id": str(number), "platform": "web", "team": name},
         "next_pending_invoice_item_invoice": None,

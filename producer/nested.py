@@ -26,7 +26,7 @@ Taken = Callable[[Any], Any]
 
 REPEATING_BYTES_MAX: Final = 512
 REPEATING_VALUES_MAX: Final = 5_000
-LONG_BYTES_MAX: Final = 33_554_432
+LONG_BYTES_MAX: Final = 67_108_864
 """Of the long values of all fields and types that are remembered, twice over, with their texts."""
 REPEATING_SHARE: Final = 0.25
 """Of a batch's values in one field: more that are new are not remembered."""
@@ -99,7 +99,7 @@ class NestedField:
         found = self._long.get(key)
         if found is None:
             found = self._row(raw)
-            self._long.keep(key, found, 2 * len(raw))
+            self._long.keep(key, found, len(raw) + len(found[0] or ""))
         return found
 
     def _row(self, raw: bytes) -> Row:

@@ -259,12 +259,12 @@ class CanonicalJson:
 
     def texts(self, cells: Sequence[bytes | msgspec.Raw]) -> list[str | None]:
         """The canonical text of each; none for null and for what is absent."""
+        if cells.count(cells[0]) == len(cells):
+            # Null, an empty list, what the merchant never sets: most columns of most batches.
+            return [self._text(bytes(cells[0]))] * len(cells)
         known = self._known
         # `map` over built-ins: nearly all of the time goes into walking these lists.
         raws = list(map(bytes, cells))
-        if raws.count(raws[0]) == len(raws):
-            # Null, an empty list, what the merchant never sets: most columns of most batches.
-            return [self._text(raws[0])] * len(raws)
         missing = set(raws) - known.keys()
         if not missing:
             return list(map(known.__getitem__, raws))
@@ -275,9 +275,11 @@ class CanonicalJson:
         return texts
 
     def _text(self, raw: bytes) -> str | None:
-        if raw not in self._known:
-            self._remember({raw: text_of(parsed(raw))})
-        return self._known[raw] if raw in self._known else text_of(parsed(raw))
+        if raw in self._known:
+            return self._known[raw]
+        text = text_of(parsed(raw))
+        self._remember({raw: text})
+        return text
 
     def _remember(self, new: Mapping[bytes, str | None]) -> None:
         if len(self._known) >= REPEATING_VALUES_MAX:

@@ -114,7 +114,8 @@ class ChangeCodec:
 
 def hash_of(half: bytes) -> bytes:
     """Tells whether two bodies of one object are the same, however they were written."""
-    return hashlib.blake2b(half, digest_size=HASH_BYTES).digest()
+    # Processors have instructions for it: half of BLAKE2's time where they do.
+    return hashlib.sha256(half).digest()[:HASH_BYTES]
 
 
 def headers_of(entry: Entry) -> list[tuple[str, bytes]]:

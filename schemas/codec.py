@@ -149,7 +149,7 @@ class BatchCodec:
 
 
 def _array(field: "pa.Field[Any]", values: Sequence[Any] | None, count: int) -> "pa.Array[Any]":
-    if values is None:
+    if values is None or (values[0] is None and values.count(None) == count):
         nulls: pa.Array[Any] = pa.nulls(count, field.type)
         return nulls
     array: pa.Array[Any] = pa.array(values, type=field.type)
