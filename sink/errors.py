@@ -56,18 +56,26 @@ class Rule:
 
 
 _WAIT = "Nothing, if it passes: the sink goes on by itself and loses nothing."
+_POOLER = (
+    "A pooler in front of Postgres must be in session mode and reset each session it gives on "
+    "(PgBouncer: pool_mode = session, server_reset_query = DISCARD ALL)."
+)
 _BAD_RECORD = "Look at stripeline.dead_letter: one record does not fit its table."
 
 RULES: Mapping[str, Rule] = {
     # The line, the server, its resources: an outage. It never reaches the dead letters.
     "08": Rule(action=Action.RETRY, operator=_WAIT),
     "25": Rule(action=Action.RETRY, operator="See that DATABASE_URL leads to the primary."),
-    "26": Rule(action=Action.RETRY, operator="Use no transaction pooler in front of Postgres."),
+    "26": Rule(action=Action.RETRY, operator=_POOLER),
     "40": Rule(action=Action.RETRY, operator=_WAIT),
     "53": Rule(action=Action.RETRY, operator="Give Postgres room: disk, memory or connections."),
     "55": Rule(action=Action.RETRY, operator="See in pg_locks who holds the table."),
     "57": Rule(action=Action.RETRY, operator=_WAIT),
     "58": Rule(action=Action.RETRY, operator="Look into the log of Postgres: its disk failed."),
+    # A session that is not ours alone: it has our temporary tables or prepared statements already,
+    # or not any more.
+    "42P05": Rule(action=Action.RETRY, operator=_POOLER),
+    "42P07": Rule(action=Action.RETRY, operator=_POOLER),
     # The record.
     "09": Rule(action=Action.DEAD_LETTER, operator=_BAD_RECORD),
     "22": Rule(action=Action.DEAD_LETTER, operator=_BAD_RECORD),

@@ -23,6 +23,8 @@ from sink.errors import RULES, Action, rule_of
         errors.IdleInTransactionSessionTimeout,
         errors.IoError,
         errors.InvalidSqlStatementName,
+        errors.DuplicatePreparedStatement,
+        errors.DuplicateTable,
     ],
 )
 def test_an_outage_is_waited_for(outage: type[errors.Error]) -> None:
