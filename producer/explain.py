@@ -1,17 +1,21 @@
 """What the relay would publish for an event or an object, computed without any server."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
 
-from producer.errors import NotReadable, RequestRefused, Unreadable
-from producer.normalise import Normaliser, NotAnObject
+from producer.errors import NotReadable, RequestRefused
 from producer.observation import Observation
-from producer.reading import InboxRecord, ObservationReader
+from producer.order import DropReason
+from producer.preparing import Preparer
+from producer.reading import InboxRecord
 from producer.routing import EVENT_OBJECT, THIN_EVENT_OBJECT, Router
 from runtime.clock import MICROS_PER_SECOND, Clock
 from schemas import meta
 from schemas.inbox import Envelope, Evidence, Kind, Source
+from schemas.meta import Operation
 from schemas.objects import Catalogue, StrangeObjectName, record_key
 from schemas.topics import Names
 
@@ -23,30 +27,42 @@ def explained(body: bytes, *, names: Names, catalogue: Catalogue, clock: Clock) 
     an object of which nothing else is known; the relay may move it within its second.
 
     Returns:
-        `topic`, `key`, `record`; `topic` and `record` are none and `reason` says why for what is
-        no stored object.
+        `topic`, `key`, `record`, and `children`: the same of each object that is published with
+        it, being shown in its lists only. For what is not published `topic` and `record` are none
+        and `reason` says why.
 
     Raises:
         NotReadable: it is neither an event nor an object.
     """
     record = _inbox_record(body, catalogue=catalogue, clock=clock)
-    try:
-        seen = ObservationReader(catalogue=catalogue).read(record)
-    except Unreadable as error:
-        raise NotReadable(
-            f"This would go to the dead letters ({error.reason}). {_EXPECTED}"
-        ) from error
-    if seen is None:
+    preparer = Preparer(catalogue=catalogue)
+    prepared = preparer.prepare([record], lambda _names: {})
+    for dead in prepared.dead:
+        raise NotReadable(f"This would go to the dead letters ({dead.reason}). {_EXPECTED}")
+    for reason in prepared.dropped:
         return {
             "topic": None,
             "key": record.key.decode() or None,
             "record": None,
-            "reason": "Stripe stores no such object: it stays in the inbox and is counted.",
+            "reason": _REASONS[reason],
         }
+    (candidate,) = prepared.candidates
+    seen = candidate.observation
+    # Of children that were published before nothing is known: a delete shows none.
+    shown = () if seen.operation is Operation.DELETED else candidate.lists
     return {
         "topic": names.object_topic(seen.object_name),
         "key": seen.key,
-        "record": _published(seen, catalogue=catalogue),
+        "record": _columns(preparer, seen.object_name, candidate.half) | _meta(seen),
+        "children": [
+            {
+                "topic": names.object_topic(child.object_name),
+                "key": child.key,
+                "record": _columns(preparer, child.object_name, child.half) | _meta_of_child(seen),
+            }
+            for one in shown
+            for child in one.owned
+        ],
     }
 
 
@@ -55,6 +71,8 @@ def _inbox_record(body: bytes, *, catalogue: Catalogue, clock: Clock) -> InboxRe
         parsed = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise NotReadable(f"This is not JSON. {_EXPECTED}") from error
+    except RecursionError as error:
+        raise NotReadable(f"This is nested too deeply. {_EXPECTED}") from error
     if not isinstance(parsed, dict) or not isinstance(parsed.get("object"), str):
         raise NotReadable(f"This has no field `object`. {_EXPECTED}")
     if parsed["object"] == THIN_EVENT_OBJECT:
@@ -97,15 +115,13 @@ def _object_key(body: dict[str, Any], *, catalogue: Catalogue) -> str:
     return record_key(object_type, body, "") or ""
 
 
-def _published(seen: Observation, *, catalogue: Catalogue) -> dict[str, Any]:
-    normaliser = Normaliser(catalogue.get(seen.object_name))
-    try:
-        cells = normaliser.read(seen.body)
-    except NotAnObject as error:
-        raise NotReadable(f"Its object is not a JSON object. {_EXPECTED}") from error
+def _columns(preparer: Preparer, object_name: str, half: bytes) -> dict[str, Any]:
+    return preparer.tools(object_name).half_codec.decode_one(half)
+
+
+def _meta(seen: Observation) -> dict[str, Any]:
     second_micros = seen.second * MICROS_PER_SECOND
     return {
-        **{name: values[0] for name, values in normaliser.columns([cells]).items()},
         meta.EVENT_AT: second_micros if seen.kind is Kind.EVENT else second_micros - 1,
         meta.EVENT_ID: seen.event_id or None,
         meta.EVENT_TYPE: seen.event_type or None,
@@ -118,6 +134,24 @@ def _published(seen: Observation, *, catalogue: Catalogue) -> dict[str, Any]:
     }
 
 
+def _meta_of_child(parent: Observation) -> dict[str, Any]:
+    """What is said of a child that was not known before."""
+    is_snapshot = parent.operation is Operation.SNAPSHOT
+    operation = Operation.SNAPSHOT if is_snapshot else Operation.CREATED
+    return _meta(parent) | {meta.OPERATION: operation.value, meta.PREVIOUS: None}
+
+
+_REASONS: Mapping[DropReason, str] = MappingProxyType(
+    {
+        DropReason.NOT_STORED_OBJECT: (
+            "Stripe stores no such object: it stays in the inbox and is counted."
+        ),
+        DropReason.SHOWN_BY_PARENT: (
+            "Such an object is published with the one whose list it stands in, and in no other "
+            "way: give the object that shows it."
+        ),
+    }
+)
 _EXPECTED = (
     "Give the JSON of one event or one object as Stripe sends it, for example the output of "
     "`stripe events retrieve evt_...`."

@@ -84,6 +84,58 @@ def test_what_is_no_stored_object_is_shown_with_the_reason() -> None:
     assert "no such object" in found["reason"]
 
 
+def _items(*ids: str) -> dict[str, Any]:
+    data = [{"id": one, "object": "subscription_item", "quantity": 2} for one in ids]
+    return {"object": "list", "data": data, "has_more": False}
+
+
+SUBSCRIPTION = {"id": "sub_1", "object": "subscription", "items": _items("si_1", "si_2")}
+
+
+def test_the_objects_that_only_a_parent_shows_are_shown_with_it() -> None:
+    changes = {"type": "customer.subscription.updated", "account": "acct_1"}
+    found = _explained(about(SUBSCRIPTION, "evt_7", **changes))
+
+    children = found["children"]
+    assert {child["topic"] for child in children} == {"stripe.subscription_item"}
+    assert [child["key"] for child in children] == ["acct_1/si_1", "acct_1/si_2"]
+    record = children[0]["record"]
+    assert (record["id"], record["quantity"], record["subscription_id"]) == ("si_1", 2, "sub_1")
+    assert record["_event_at"] == found["record"]["_event_at"]
+    assert (record["_event_id"], record["_operation"]) == ("evt_7", "created")
+
+
+def test_of_a_snapshot_the_children_are_snapshots_and_of_a_delete_there_are_none() -> None:
+    (first, _) = _explained(SUBSCRIPTION)["children"]
+    assert first["record"]["_operation"] == "snapshot"
+
+    line = {"id": "il_1", "object": "line_item"}
+    lines = {"object": "list", "data": [line], "has_more": False}
+    told = {"id": "in_1", "object": "invoice", "lines": lines}
+    assert _explained(about(told, "evt_8", type="invoice.deleted"))["children"] == []
+
+
+@pytest.mark.parametrize("name", ["line_item", "subscription_item"])
+def test_an_object_that_only_its_parent_shows_is_not_published_alone(name: str) -> None:
+    found = _explained({"id": "x_1", "object": name})
+
+    assert (found["topic"], found["key"], found["record"]) == (None, "x_1", None)
+    assert "whose list it stands in" in found["reason"]
+
+
+@pytest.mark.parametrize("depth", [500, 900, 1_500, 100_000])
+def test_what_is_nested_deeply_is_shown_or_refused_in_plain_words(depth: int) -> None:
+    deep = b"[" * depth + b"]" * depth
+    for given in (
+        b'{"id": "cus_1", "object": "customer", "novel": %s}' % deep,
+        encoded(event()).replace(b'"Ada"', deep),
+    ):
+        run = _run("-", given=given)
+
+        assert run.returncode in {ExitCode.OK, ExitCode.WRONG_USAGE}
+        assert b"Traceback" not in run.stderr
+
+
 @pytest.mark.parametrize(
     "given",
     [
