@@ -125,14 +125,21 @@ def test_a_letter_that_cannot_be_written_holds_no_other_letter_up(
 
 
 def test_postgres_that_is_away_fails_each_letter_and_settles_none(
-    workplace: Workplace, publisher: Publisher, postgres: Session, refused: SinkStarter
+    stack: Infrastructure,
+    workplace: Workplace,
+    publisher: Publisher,
+    postgres: Session,
+    refused: SinkStarter,
 ) -> None:
     name = origin_of(publisher)
-    code, told = workplace.dead_letters(
-        "retry", "--all", DATABASE_URL="postgresql://127.0.0.1:1/nowhere"
+    postgres.execute("alter table stripe.ticket drop constraint cheap")
+    elsewhere = Workplace(
+        stack, namespace=workplace.site.namespace, database_url="postgresql://127.0.0.1:1/nowhere"
     )
+    code, told = elsewhere.dead_letters("retry", "--all")
     assert (code, f"{name}: " in told, "0 of 1 retried" in told) == (1, True, True), told
     assert "Traceback" not in told
+    assert "onnection refused" in told
     assert name in workplace.dead_letters("list")[1]
 
 
