@@ -4,7 +4,6 @@ One loop holds all state. Threads only ask Stripe; what they bring is put into t
 a cursor moves when the inbox has been flushed.
 """
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, Final, Protocol, assert_never
@@ -12,12 +11,13 @@ from typing import Any, Final, Protocol, assert_never
 from producer.asking import Answer, Asking
 from producer.backfill_items import Item, ItemReader, has_field, shown_inside
 from producer.backfill_plan import ACCOUNT, Listing, Single
-from producer.backfill_questions import Asked, Cut, Questions, object_name_of
+from producer.backfill_questions import Asked, Cut, Questions, object_name_of, place_of
+from producer.backfill_ready import Place, Ready
+from producer.backfill_refusals import Refusals
 from producer.backfill_report import ObjectTally, Tally, reason_told
 from producer.backfill_scope import Scope
 from producer.backfill_state import Account, OpenPage, Reading, Root, account_of
 from producer.backfill_windows import Window
-from producer.endpoint_names import endpoint_name
 from producer.errors import LimiterStopped, RecordTooLarge, StripeRefused, StripeUnreachable
 from producer.full_lists import is_truncated
 from producer.rate_limit import RateLimiter
@@ -31,10 +31,7 @@ ROOTS_AT_ONCE_MAX: Final = 16
 SPLIT_PAGES_MIN: Final = 2
 """A window is split when so many of its pages were read: a short list is not worth it."""
 REPOSITIONED_MAX: Final = 20
-REFUSALS_MAX: Final = 20
-"""Of a list below others, without any that was read: then it is not asked for any more."""
 UNAUTHORIZED: Final = "unauthorized"
-FORBIDDEN: Final = "forbidden"
 SAVE_SECONDS: Final = 1.0
 SAVE_RECORDS_MAX: Final = 20_000
 TURN_SECONDS: Final = 0.2
@@ -110,8 +107,8 @@ class Backfill:
         self._save_seconds = save_seconds
         self._accounts: list[Account] = []
         self._active: list[Root] = []
-        self._ready: deque[Reading | Cut] = deque()
-        self._refusals: dict[tuple[str, str], int] = {}
+        self._ready: Ready[Reading | Cut] = Ready()
+        self._refusals = Refusals()
         self._saved_at = clock.monotonic_seconds()
         self._put_since = 0
 
@@ -179,9 +176,13 @@ class Backfill:
     def _ask(self) -> None:
         """Give each thread something to ask for."""
         while self._asking.idle > 0:
-            if not self._ready and not self._split():
-                return
-            question = self._ready.popleft()
+            taken = self._ready.take(self._has_room)
+            if taken is None:
+                if self._ready or not self._split():
+                    return
+                continue
+            question, (account_id, endpoint) = taken
+            self._limiter.expect(account_id=account_id, endpoint=endpoint)
             match question:
                 case Reading():
                     self._asking.ask(
@@ -191,6 +192,10 @@ class Backfill:
                     self._asking.ask(question, partial(self._questions.whole, question))
                 case _:
                     assert_never(question)
+
+    def _has_room(self, place: Place) -> bool:
+        account_id, endpoint = place
+        return self._limiter.has_room(account_id=account_id, endpoint=endpoint)
 
     def _split(self) -> bool:
         """Split the window of which most was read, where Stripe allows more than is asked."""
@@ -214,16 +219,13 @@ class Backfill:
         return False
 
     def _is_free(self, reading: Reading) -> bool:
-        return self._limiter.is_free(
-            account_id=reading.root.account.account_id,
-            endpoint=endpoint_name(reading.listing.endpoint.path),
-        )
+        account_id, endpoint = place_of(reading)
+        return self._limiter.is_free(account_id=account_id, endpoint=endpoint)
 
     def _queue(self, reading: Reading) -> None:
         if reading.may_ask:
             reading.asked = True
-            # What is below a page goes first: the page is open until it is done.
-            (self._ready.append if reading.above is None else self._ready.appendleft)(reading)
+            self._ready.put(reading, place_of(reading), below=reading.above is not None)
 
     def _take(self, answer: Answer[Asked]) -> None:
         asked = answer.token
@@ -255,9 +257,11 @@ class Backfill:
         last = shown[-1][1].created if shown and listing.endpoint.has_created else None
         if reading.above is None and reading.root.newest is None and shown:
             reading.root.newest = shown[0][1].created
+        reading.step_on()
         open_page = OpenPage(beyond=reading.window.beyond(page.last_id, last))
         reading.window = open_page.beyond
-        reading.ended = not page.has_more or len(shown) < len(read)
+        # Not where it leaves the window: what lies behind that in the list need not be older.
+        reading.ended = not page.has_more
         reading.pages_read += 1
         reading.pages.append(open_page)
         envelope = self._envelope(account, page.observed_second, Evidence.LIST)
@@ -265,20 +269,21 @@ class Backfill:
             if listing.stores(item.object_name) and self._is_wanted(item):
                 if is_truncated(body):
                     open_page.outstanding += 1
-                    self._ready.appendleft(
-                        Cut(
-                            reading=reading,
-                            page=open_page,
-                            body=body,
-                            item=item,
-                            observed_second=page.observed_second,
-                        )
+                    cut = Cut(
+                        reading=reading,
+                        page=open_page,
+                        body=body,
+                        item=item,
+                        observed_second=page.observed_second,
                     )
+                    self._ready.put(cut, place_of(cut), below=True)
                 else:
-                    self._put(reading.root, item, body, envelope)
+                    self._put_or_tell(reading.root, item, body, envelope)
             for below in listing.below:
                 self._take_below(reading, open_page, below, body, item, envelope)
-        self._refusals.pop((account.account_id, listing.endpoint.path), None)
+        self._object(listing.object_name).pages += 1
+        if reading.above is not None:
+            self._refusals.note_read(account.account_id, listing.endpoint.path)
         self._settle(reading)
 
     def _take_below(
@@ -300,7 +305,7 @@ class Backfill:
         for element in elements:
             shown = self._items.read(element, reading.root.account.account_id)
             if below.stores(shown.object_name) and self._is_wanted(shown):
-                self._put(reading.root, shown, element, envelope)
+                self._put_or_tell(reading.root, shown, element, envelope)
             for deeper in below.below:
                 self._take_below(reading, page, deeper, element, shown, envelope)
 
@@ -311,7 +316,9 @@ class Backfill:
         field = below.endpoint.only_parents_with
         if not item.object_id or (field and not has_field(body, field)):
             return
-        if self._is_closed(reading.root.account, below):
+        closed = self._refusals.closed_for(reading.root.account.account_id, below.endpoint.path)
+        if closed:
+            self._refuse_below(below, closed)
             return
         page.outstanding += 1
         self._queue(
@@ -330,42 +337,34 @@ class Backfill:
             raise refused
         if reading.window.after and reading.repositioned < REPOSITIONED_MAX:
             # The object that the cursor names was deleted since.
-            reading.repositioned += 1
-            reading.window = reading.window.without_cursor()
+            reading.step_back()
             self._queue(reading)
             return
-        reason = reason_told(refused.reason, refused.said)
         if reading.above is None:
-            reading.root.skipped = reason
-            self._skip_list(listing, reason)
+            reading.root.skipped = reason_told(refused.reason, refused.said)
+            self._skip_list(listing, reading.root.skipped)
         else:
-            self._refuse_below(account, listing, refused.reason, reason)
+            path = listing.endpoint.path
+            self._refuse_below(listing, self._refusals.note(account.account_id, path, refused))
         reading.ended = True
         self._settle(reading)
 
-    def _refuse_below(self, account: Account, listing: Listing, word: str, reason: str) -> None:
-        """Count a list of one object that is refused; of all of them, if it looks like that."""
-        place = (account.account_id, listing.endpoint.path)
-        was_closed = self._is_closed(account, listing)
-        # A list that was never read may be one that this account has not.
-        refusals = REFUSALS_MAX if word == FORBIDDEN else self._refusals.get(place, 0) + 1
-        self._refusals[place] = refusals
-        if refusals >= REFUSALS_MAX and not was_closed:
-            self._skip_list(listing, reason)
-
-    def _is_closed(self, account: Account, listing: Listing) -> bool:
-        place = (account.account_id, listing.endpoint.path)
-        return self._refusals.get(place, 0) >= REFUSALS_MAX
+    def _refuse_below(self, listing: Listing, reason: str) -> None:
+        for object_name in listing.only or (listing.object_name,):
+            self._object(object_name).refuse(reason)
 
     def _take_whole(self, cut: Cut, answer: Answer[Asked]) -> None:
         """Put an object with its lists whole, or as it is where they cannot be had."""
         root = cut.reading.root
         envelope = self._envelope(root.account, cut.observed_second, Evidence.LIST)
         body = cut.body if answer.error is not None else answer.found
-        if not self._put(root, cut.item, body, envelope) and answer.error is None:
-            self._put(root, cut.item, cut.body, envelope)
-        if answer.error is not None:
-            self._object(cut.item.object_name).cut += 1
+        if self._put(root, cut.item, body, envelope):
+            is_cut = answer.error is not None
+        else:
+            # It may fit without the rest of its lists.
+            is_cut = body is not cut.body and self._put(root, cut.item, cut.body, envelope)
+            self._object(cut.item.object_name).too_large += not is_cut
+        self._object(cut.item.object_name).cut += is_cut
         cut.page.outstanding -= 1
         self._settle(cut.reading)
 
@@ -390,12 +389,15 @@ class Backfill:
         if source.keeps:
             second = retrieved.observed_second
             envelope = self._envelope(root.account, second, Evidence.RETRIEVE)
-            self._put(root, item, retrieved.body, envelope)
+            self._put_or_tell(root, item, retrieved.body, envelope)
 
     def _is_wanted(self, item: Item) -> bool:
         # What only its parent shows is written with the parent, by one writer.
         stored = item.key is not None and item.object_name not in self._owned
         return stored and self._scope.wants(item)
+
+    def _put_or_tell(self, root: Root, item: Item, body: bytes, envelope: Envelope) -> None:
+        self._object(item.object_name).too_large += not self._put(root, item, body, envelope)
 
     def _put(self, root: Root, item: Item, body: bytes, envelope: Envelope) -> bool:
         """Put an object into the inbox; false if it is too large for it."""
@@ -404,7 +406,6 @@ class Backfill:
         try:
             self._inbox.put(key=item.key, value=body, envelope=envelope)
         except RecordTooLarge:
-            tally.cut += 1
             return False
         root.rows += 1
         tally.rows += 1

@@ -12,7 +12,7 @@ from rich.console import Console
 from producer.asking import Asking
 from producer.backfill import Backfill
 from producer.backfill_items import ItemReader
-from producer.backfill_plan import plan_for, require_listed, with_age
+from producer.backfill_plan import plan_for, require_listed, ways_in_mode, with_age
 from producer.backfill_progress import Bars, Lines, Shown
 from producer.backfill_questions import Asked
 from producer.backfill_report import Tally
@@ -22,6 +22,7 @@ from producer.connected_accounts import connected_accounts
 from producer.errors import (
     KafkaUnreachable,
     LimiterStopped,
+    NotAllStored,
     StripeRefused,
     StripeUnreachable,
     Unfinished,
@@ -72,16 +73,17 @@ class Wanted:
     until: datetime | None = None
     connected: bool = False
 
-    def scope(self, *, selection: str = "all") -> Scope:
+    def scope(self, *, livemode: bool | None, selection: str = "all") -> Scope:
         """As the run takes it.
 
         Args:
+            livemode: of the key.
             selection: names every type in the cursor's key.
 
         Raises:
             WrongSetting: an object is not known, or Stripe does not list it.
         """
-        known, ways = load_catalogue().names(), load_ways()
+        known, ways = load_catalogue().names(), ways_in_mode(load_ways(), livemode=livemode)
         if self.objects:
             names = chosen_objects(",".join(self.objects), known=known)
             require_listed(names, ways)
@@ -100,10 +102,11 @@ def run(wanted: Wanted) -> None:
 
     Raises:
         Unfinished: it was stopped; the same command goes on.
+        NotAllStored: it came to its end without some objects.
     """
     settings = load(BackfillSettings)
     logs.configure(service="producer-backfill")
-    scope = wanted.scope()
+    scope = wanted.scope(livemode=settings.livemode)
     stop = Stop()
     stop.install()
     clock = SystemClock()
@@ -139,6 +142,11 @@ def run(wanted: Wanted) -> None:
         console.print(tally.table(seconds=clock.monotonic_seconds() - began))
     if not done:
         raise Unfinished(f"Stopped before the end. {GOES_ON}")
+    if tally.too_large:
+        raise NotAllStored(
+            f"All is read, and {tally.too_large} objects are not stored: each is larger than an "
+            "inbox record may be. The table names their types."
+        )
 
 
 def backfill(
@@ -224,15 +232,16 @@ def backfill_of(
     """
 
     def backfill_account(account_id: str) -> None:
+        tally = Tally()
         done = backfill(
             settings,
             # With a cursor of its own: what an operator's run of some other time has read is no
             # proof that nothing of it changed in the gap.
-            scope=Wanted().scope(selection=GAP),
+            scope=Wanted().scope(livemode=settings.livemode, selection=GAP),
             accounts=(account_id,),
             api=api,
             limiter=limiter,
-            tally=Tally(),
+            tally=tally,
             meters=meters,
             shown=lambda: None,
             clock=clock,
@@ -240,8 +249,22 @@ def backfill_of(
         )
         if not done:
             raise LimiterStopped("Stopped before the end of the backfill.")
+        _tell_left_out(account_id, tally)
 
     return backfill_account
+
+
+def _tell_left_out(account_id: str, tally: Tally) -> None:
+    for name, found in tally.objects.items():
+        lists = sum((*found.skipped.values(), *found.refused.values()))
+        if lists or found.too_large:
+            logs.logger("backfill").warning(
+                "not everything was read",
+                account=account_id,
+                object=name,
+                lists=lists,
+                too_large=found.too_large,
+            )
 
 
 def _api(settings: BackfillSettings, *, clock: Clock, limiter: RateLimiter) -> StripeApi:

@@ -12,6 +12,8 @@ ACCOUNT: Final = "account"
 OBJECT: Final = "object"
 """The parameter by which a list of several types is asked for one of them."""
 ACCOUNT_PATH: Final = "/v1/account"
+TEST_HELPERS: Final = "/v1/test_helpers/"
+OF_TESTS: Final = "test_helpers."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +81,25 @@ class Plan:
     singles: tuple[Single, ...]
     listings: tuple[Listing, ...]
     unlisted: tuple[str, ...]
+
+
+def ways_in_mode(ways: Mapping[str, Ways], *, livemode: bool | None) -> Mapping[str, Ways]:
+    """The ways that a key has: Stripe shows test clocks, and what belongs to them, to no live key.
+
+    Args:
+        ways: to every type.
+        livemode: of the key; none where it is not known.
+    """
+    if not livemode:
+        return ways
+    return {
+        name: replace(one, lists=tuple(found for found in one.lists if not _is_of_tests(found)))
+        for name, one in ways.items()
+    }
+
+
+def _is_of_tests(endpoint: ListEndpoint) -> bool:
+    return endpoint.path.startswith(TEST_HELPERS) or endpoint.parent.startswith(OF_TESTS)
 
 
 def plan_for(chosen: Iterable[str], ways: Mapping[str, Ways]) -> Plan:

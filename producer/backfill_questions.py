@@ -7,10 +7,12 @@ from urllib.parse import quote
 
 from producer.backfill_items import Item
 from producer.backfill_plan import Single
+from producer.backfill_ready import Place
 from producer.backfill_state import OpenPage, Reading, Root
 from producer.backfill_windows import Window
 from producer.belonging import belonging
-from producer.full_lists import completed
+from producer.endpoint_names import endpoint_name
+from producer.full_lists import completed, truncated_address
 from producer.rate_bucket import Purpose
 from producer.stripe_api import Page, Retrieved, StripeApi, expansion
 
@@ -108,3 +110,12 @@ def object_name_of(asked: Asked) -> str:
     if isinstance(asked, Cut):
         return asked.reading.listing.object_name
     return asked.listing.object_name if isinstance(asked, Reading) else asked.source.object_name
+
+
+def place_of(question: Reading | Cut) -> Place:
+    """Where Stripe counts its first request."""
+    if isinstance(question, Cut):
+        reading, path = question.reading, truncated_address(question.body).partition("?")[0]
+    else:
+        reading, path = question, question.listing.endpoint.path
+    return reading.root.account.account_id, endpoint_name(path)

@@ -21,7 +21,10 @@ class ObjectTally:
         began, ended: in monotonic seconds.
         share: how much of it was read, from 0 to 1; none where that cannot be told.
         cut: objects that were stored with the beginning of a list only.
-        skipped: why lists were not read -> how many of them.
+        too_large: objects that are not stored, as no inbox record may be so large.
+        pages: of its lists that were read.
+        skipped: why lists of an account were not read -> how many of them.
+        refused: the same of lists of single objects.
     """
 
     rows: int = 0
@@ -31,14 +34,24 @@ class ObjectTally:
     ended: float = 0.0
     share: float | None = None
     cut: int = 0
+    too_large: int = 0
+    pages: int = 0
     skipped: dict[str, int] = field(default_factory=dict)
+    refused: dict[str, int] = field(default_factory=dict)
 
     def skip(self, reason: str) -> None:
-        """Count a list that was not read."""
-        if reason not in self.skipped and len(self.skipped) >= REASONS_MAX:
-            # Stripe's words name the account, and there may be thousands of those.
-            reason = OTHER_REASONS
-        self.skipped[reason] = self.skipped.get(reason, 0) + 1
+        """Count a list of an account that was not read."""
+        _count(self.skipped, reason)
+
+    def refuse(self, reason: str) -> None:
+        """Count a list of a single object that was not read."""
+        _count(self.refused, reason)
+
+    def begin(self) -> None:
+        """Forget which lists were read, and which were not."""
+        self.pages = 0
+        self.skipped.clear()
+        self.refused.clear()
 
     @property
     def seconds(self) -> float:
@@ -66,6 +79,11 @@ class Tally:
         return sum(found.rows for found in self.objects.values())
 
     @property
+    def too_large(self) -> int:
+        """Of all types."""
+        return sum(found.too_large for found in self.objects.values())
+
+    @property
     def requests(self) -> int:
         """Of all types."""
         return sum(found.requests for found in self.objects.values())
@@ -81,7 +99,7 @@ class Tally:
             table.add_column(name, justify="left" if name == "object" else "right")
         table.add_column("not read", overflow="fold")
         for name, found in sorted(self.objects.items()):
-            if found.rows or found.skipped:
+            if found.rows or found.skipped or found.refused or found.too_large:
                 table.add_row(
                     name,
                     f"{found.rows:,}",
@@ -102,11 +120,21 @@ def reason_told(reason: str, said: str) -> str:
     return f"{reason}: {words}" if words else reason
 
 
+def _count(reasons: dict[str, int], reason: str) -> None:
+    if reason not in reasons and len(reasons) >= REASONS_MAX:
+        # Stripe's words name the account, and there may be thousands of those.
+        reason = OTHER_REASONS
+    reasons[reason] = reasons.get(reason, 0) + 1
+
+
 def _not_read(found: ObjectTally) -> str:
     lines = [
         f"{reason} ({count:,} lists)" if count > 1 else reason
-        for reason, count in found.skipped.items()
+        for reasons in (found.skipped, found.refused)
+        for reason, count in reasons.items()
     ]
+    if found.too_large:
+        lines.append(f"{found.too_large:,} not stored: too large")
     if found.cut:
         lines.append(f"{found.cut:,} stored with the beginning of their lists only")
     return "\n".join(lines)

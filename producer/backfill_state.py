@@ -9,6 +9,8 @@ from producer.backfill_plan import Listing, Single
 from producer.backfill_scope import FINISHED
 from producer.backfill_windows import STRIPE_BEGAN, Window
 
+TRAIL_MAX: Final = 15
+"""Objects of which one in a hundred was listed; that all of them are deleted meanwhile is rare."""
 OPEN_PAGES_MAX: Final = 2
 """Of one reading, whose children are read: more would only wait."""
 
@@ -39,7 +41,8 @@ class Reading:
         asked: whether a page is asked for, or is going to be.
         ended: whether there is no further page.
         pages_read: since it was split last.
-        repositioned: how often its cursor was given up.
+        repositioned: how often its cursor was given up since a page was read.
+        trail: cursors of earlier pages, the newest last.
     """
 
     root: "Root"
@@ -53,6 +56,7 @@ class Reading:
     ended: bool = False
     pages_read: int = 0
     repositioned: int = 0
+    trail: deque[str] = field(default_factory=lambda: deque(maxlen=TRAIL_MAX))
 
     def __post_init__(self) -> None:
         self.durable = self.window
@@ -71,6 +75,21 @@ class Reading:
         """Let go the pages of which nothing is asked any more, in the order of the list."""
         while self.pages and not self.pages[0].outstanding:
             self.durable = self.pages.popleft().beyond
+
+    def step_on(self) -> None:
+        """Note that a page was read."""
+        self.repositioned = 0
+        if self.window.after:
+            self.trail.append(self.window.after)
+
+    def step_back(self) -> None:
+        """Go on without the cursor, whose object is gone: some objects will be read again."""
+        self.repositioned += 1
+        if self.window.reached is None and self.trail:
+            # Without an age there is only the order of the list.
+            self.window = replace(self.window, after=self.trail.pop())
+        else:
+            self.window = self.window.without_cursor()
 
     def split(self) -> "Reading | None":
         """Keep the newer half; the older one is another reading. None where it cannot be split."""

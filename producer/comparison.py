@@ -20,9 +20,11 @@ from producer.reading import InboxRecord
 from producer.reconcile_report import Tally
 from producer.record_keys import account_of, object_id_of
 from producer.stripe_api import Retrieved
-from producer.verdict import Verdict, before_comparing, by_columns
+from producer.untold import Untold, untold_of
+from producer.verdict import Verdict, before_comparing, by_columns, is_told
 from runtime.clock import Clock
 from schemas import meta
+from schemas.endpoints import Ways
 from schemas.errors import BadFrame, BadRecord
 from schemas.inbox import Envelope, Evidence, Kind, Source
 from schemas.meta import Operation
@@ -35,12 +37,14 @@ class Finding:
 
     Attributes:
         drift: names of the columns that differ; empty unless both sides were at hand.
+        told: whether an event should have told of it.
         record: what goes to the inbox, key, value and envelope, if something is to be published.
     """
 
     verdict: Verdict
     account_id: str
     drift: tuple[str, ...] = ()
+    told: bool = True
     record: tuple[str, bytes, Envelope] | None = None
 
 
@@ -49,6 +53,7 @@ class Comparison:
 
     Args:
         object_type: what is compared.
+        ways: to it.
         accounts: whose objects; "" for the merchant's own.
         topic: of the type.
         children: those that stand in no column of the type; none where there are none.
@@ -66,6 +71,7 @@ class Comparison:
         self,
         *,
         object_type: ObjectType,
+        ways: Ways,
         accounts: Collection[str],
         topic: ObjectTopic,
         children: KnownChildren | None,
@@ -77,6 +83,7 @@ class Comparison:
         clock: Clock,
     ) -> None:
         self._object_type = object_type
+        self._ways = ways
         self.accounts = frozenset(accounts)
         self._topic = topic
         self._children = children
@@ -209,6 +216,7 @@ class Comparison:
             verdict=verdict,
             account_id=found.account_id,
             drift=drift,
+            told=is_told(verdict, self._untold(found)),
             record=(found.key, found.body, self._envelope(found)),
         )
 
@@ -217,20 +225,31 @@ class Comparison:
         if candidate is None:
             return Verdict.REFUSED, ()
         apart = self._differing([candidate])
-        if apart and self._children is not None:
-            return Verdict.REPAIRED, (self._children.field,)
-        if self._is_equal(known, candidate):
+        if not apart and self._is_equal(known, candidate):
             return Verdict.UNCHANGED, ()
         record = self._fingerprints.decoded(found.last)
+        untold = untold_of(self._ways, record, found.account_id)
+        if apart and self._children is not None:
+            drift: tuple[str, ...] = (self._children.field,)
+            return by_columns(drift, untold=untold, of_versions=False), drift
         shown = self._fingerprints.columns(candidate)
         drift = self._fingerprints.drift(record, shown)
         other_version = record.get(meta.API_VERSION) != self._api_version
         verdict = by_columns(
             drift,
-            object_name=self._object_type.name,
+            untold=untold,
             of_versions=other_version and self._fingerprints.is_of_versions(drift, record, shown),
         )
         return verdict, drift
+
+    def _untold(self, found: Open) -> Untold:
+        """What no event tells of an object that came or went."""
+        if found.last:
+            record: Mapping[str, Any] = self._fingerprints.decoded(found.last)
+        else:
+            candidate = None if found.gone else self._candidate(found)
+            record = {} if candidate is None else self._fingerprints.columns(candidate)
+        return untold_of(self._ways, record, found.account_id)
 
     def _differing(self, candidates: Sequence[Candidate]) -> set[str]:
         """Keys of those whose children that stand in no column are others than were published."""

@@ -24,6 +24,7 @@ StripelineError
 +-- StripeRefused           Stripe will not show the object, however often it is asked
 +-- Unfinished              a command was stopped before its end (exit code 5)
 +-- RecordTooLarge          an object is larger than an inbox record may be
++-- NotAllStored            a backfill found objects that no inbox record holds
 
 Error                  The service                       The operator
 KafkaUnreachable       waits and tries again, not ready  starts Kafka, or corrects the address
@@ -44,6 +45,7 @@ StripeRefused          takes the order of arrival, or    gives the key read acce
 Unfinished             (the command ends)                gives the same command again
 RecordTooLarge         stores the object without the     nothing: the object's row is there
                        rest of its embedded lists
+NotAllStored           (the command ends)                reports which type it is
 """
 
 from enum import StrEnum
@@ -207,6 +209,10 @@ class StripeRefused(StripelineError):
 
 class RecordTooLarge(StripelineError):
     """An object is larger than an inbox record may be; nothing of it was stored."""
+
+
+class NotAllStored(StripelineError):
+    """A backfill came to its end, but some objects are larger than an inbox record may be."""
 
 
 class Unfinished(StripelineError):

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 ELEMENTS_PER_PAGE: Final = 100
 PAGES_MAX: Final = 1_000
+BEGINNINGS_MAX: Final = 3
+"""Of a list in which an element is deleted while it is read."""
+AFTER: Final = "starting_after"
 
 ReadPage = Callable[[str, Mapping[str, str]], "Page"]
 """Reads a page: address and parameters."""
@@ -21,6 +24,17 @@ ReadPage = Callable[[str, Mapping[str, str]], "Page"]
 def is_truncated(body: bytes) -> bool:
     """Whether an object holds a list that goes on elsewhere."""
     return _GOES_ON.search(body) is not None
+
+
+def truncated_address(body: bytes) -> str:
+    """Where a list of an object goes on; empty where only one deeper inside does."""
+    for value in msgspec.json.decode(body, type=dict[str, msgspec.Raw]).values():
+        raw = bytes(value)
+        if raw[:1] == b"{" and is_truncated(raw):
+            envelope = msgspec.json.decode(raw, type=_Envelope)
+            if envelope.has_more is True and isinstance(envelope.url, str):
+                return envelope.url
+    return ""
 
 
 def completed(body: bytes, read_page: ReadPage) -> bytes:
@@ -55,15 +69,34 @@ class _Envelope(msgspec.Struct, gc=False):
 def _read_to_the_end(url: Any, read_page: ReadPage) -> bytes:
     if not isinstance(url, str) or not url.startswith("/v1/"):
         raise StripeRefused("list_without_address")
+    for _ in range(BEGINNINGS_MAX - 1):
+        try:
+            return _read_once(url, read_page)
+        except _CursorRefused:
+            # The element that it names was deleted since: what is read anew lacks it.
+            continue
+    return _read_once(url, read_page)
+
+
+def _read_once(url: str, read_page: ReadPage) -> bytes:
     elements: list[bytes] = []
     parameters = {"limit": str(ELEMENTS_PER_PAGE)}
     for _ in range(PAGES_MAX):
-        page = read_page(url, parameters)
+        try:
+            page = read_page(url, parameters)
+        except StripeRefused as refused:
+            if AFTER in parameters:
+                raise _CursorRefused(refused.reason, said=refused.said) from refused
+            raise
         elements += [completed(item, read_page) for item in page.items]
         if not page.has_more:
             return _encoded(elements)
-        parameters = {**parameters, "starting_after": page.last_id}
+        parameters = {**parameters, AFTER: page.last_id}
     raise StripeRefused("list_without_end")
+
+
+class _CursorRefused(StripeRefused):
+    """A page after the first one is refused."""
 
 
 def _encoded(elements: list[bytes]) -> bytes:

@@ -133,6 +133,10 @@ class KnownObjects:
         query = "select count(*) from known where account_id = ? and alive"
         return int(self._connection.execute(query, (account_id,)).fetchone()[0])
 
+    def count_unshown(self, account_id: str) -> int:
+        """How many live objects of an account no list showed."""
+        return int(self._connection.execute(_COUNT_UNSHOWN, (account_id,)).fetchone()[0])
+
     def close(self) -> None:
         """Let go of the table and its file."""
         self._connection.close()

@@ -35,6 +35,7 @@ class Bucket:
     Attributes:
         per_second: the rate now; at most what is allowed.
         turn: held by the one background request that waits for the clock.
+        expected: background requests that were announced and have no permit yet.
         urgent_waiting: urgent requests that wait for this bucket.
         halved_at: number of the newest permit when the rate was halved last.
     """
@@ -42,6 +43,7 @@ class Bucket:
     def __init__(self, *, allowed: float, now: float) -> None:
         self.per_second = allowed
         self.turn = threading.Lock()
+        self.expected = 0
         self.urgent_waiting = 0
         self.halved_at = 0
         self._allowed = allowed
@@ -90,5 +92,5 @@ class Bucket:
     def rests(self, now: float) -> bool:
         """Whether a new bucket would do as well."""
         self.regain(now)
-        idle = all(at <= now for at in self._next.values())
+        idle = all(at <= now for at in self._next.values()) and not self.expected
         return idle and self.per_second == self._allowed and not self.turn.locked()

@@ -15,6 +15,10 @@ from runtime.clock import Clock
 LIVE_PER_SECOND: Final = 100.0
 TEST_PER_SECOND: Final = 25.0
 ENDPOINT_PER_SECOND: Final = 25.0
+EXPECTED_MIN: Final = 2
+EXPECTED_SECONDS: Final = 0.2
+"""Of an endpoint's requests, as many are waited with: what comes free is used at once, whenever
+the next ones are announced; more would only hold threads."""
 BUCKETS_MAX: Final = 10_000
 """Accounts times endpoints; those at rest are forgotten when there are more."""
 
@@ -79,6 +83,29 @@ class RateLimiter:
         with bucket.turn:
             return self._acquire(account, bucket, purpose)
 
+    def try_acquire(
+        self, *, account_id: str, endpoint: str, purpose: Purpose
+    ) -> tuple[Permit | None, float, Bucket]:
+        """Leave for a request that may be sent now, else how long to wait, and for what.
+
+        See `acquire`.
+        """
+        with self._changed:
+            account = self._bucket(account_id, "", self._allowed.account_per_second)
+            bucket = self._bucket(account_id, endpoint, self._allowed.endpoint_per_second)
+            return self._try(account, bucket, purpose)
+
+    def expect(self, *, account_id: str, endpoint: str) -> None:
+        """Announce a background request."""
+        with self._changed:
+            self._bucket(account_id, endpoint, self._allowed.endpoint_per_second).expected += 1
+
+    def has_room(self, *, account_id: str, endpoint: str) -> bool:
+        """Whether one more request should be announced: few wait for the endpoint's pace."""
+        with self._changed:
+            bucket = self._bucket(account_id, endpoint, self._allowed.endpoint_per_second)
+            return bucket.expected < max(EXPECTED_MIN, bucket.per_second * EXPECTED_SECONDS)
+
     def refused(self, permit: Permit, *, reason: str = "") -> None:
         """Take note of a 429.
 
@@ -122,22 +149,32 @@ class RateLimiter:
             return all(bucket.wait_seconds(now, Purpose.BACKGROUND) <= 0 for bucket in buckets)
 
     def _acquire(self, account: Bucket, endpoint: Bucket, purpose: Purpose) -> Permit:
-        buckets = (account, endpoint)
         with self._changed:
             while not self._stopped:
-                now = self._clock.monotonic_seconds()
-                seconds, binding = max(
-                    ((bucket.wait_seconds(now, purpose), bucket) for bucket in buckets),
-                    key=lambda found: found[0],
-                )
-                if seconds > 0:
-                    self._wait(seconds, binding, purpose)
-                    continue
-                for bucket in buckets:
-                    bucket.take(now, purpose)
-                self._numbered += 1
-                return Permit(account=account, endpoint=endpoint, numbered=self._numbered)
+                permit, seconds, binding = self._try(account, endpoint, purpose)
+                if permit is not None:
+                    return permit
+                self._wait(seconds, binding, purpose)
         raise LimiterStopped("The process ends; Stripe was not asked.")
+
+    def _try(
+        self, account: Bucket, endpoint: Bucket, purpose: Purpose
+    ) -> tuple[Permit | None, float, Bucket]:
+        buckets = (account, endpoint)
+        now = self._clock.monotonic_seconds()
+        seconds, binding = max(
+            ((bucket.wait_seconds(now, purpose), bucket) for bucket in buckets),
+            key=lambda found: found[0],
+        )
+        if seconds > 0:
+            return None, seconds, binding
+        for bucket in buckets:
+            bucket.take(now, purpose)
+        if purpose is Purpose.BACKGROUND:
+            # One that is asked again was announced once; then a few more wait than have to.
+            endpoint.expected = max(0, endpoint.expected - 1)
+        self._numbered += 1
+        return Permit(account=account, endpoint=endpoint, numbered=self._numbered), 0.0, binding
 
     def _wait(self, seconds: float, binding: Bucket, purpose: Purpose) -> None:
         if purpose is not Purpose.URGENT:

@@ -6,10 +6,10 @@ what should not have been.
 """
 
 import math
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from producer.comparison import Comparison
@@ -36,6 +36,7 @@ UNSHOWN_MAX: Final = 10_000
 seven minutes at Stripe's limit. The rest is a later run's."""
 NOT_SHOWN: Final = ("bad_request", "forbidden", "not_found")
 """How Stripe refuses the lists of what an account does not use, or a key may not read."""
+STOPPED: Final = "stopped"
 STRANGERS_MAX: Final = 20
 """More deletes than this are believed only of an account that showed an object which we know."""
 
@@ -44,12 +45,29 @@ Take = Callable[[str, Sequence[Open]], None]
 """Takes what lists show of objects of one type."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotRead:
+    """What a reading of lists does not show; every reason is a constant word.
+
+    Attributes:
+        whole: object name -> why a list of the account was not read to its end, or none at all.
+        above: object name -> a type that it is read through, and why the lists of that were not
+            read, where another list of its own was.
+        in_part: object name -> reason -> in how many cases a list of a single object was refused,
+            while others were read.
+    """
+
+    whole: Mapping[str, str] = field(default_factory=dict)
+    above: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    in_part: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+
 class Lists(Protocol):
     """Reads every list of object types."""
 
     def read(
         self, objects: Sequence[str], account_id: str, take: Take, *, since: int | None
-    ) -> Mapping[str, str]:
+    ) -> NotRead:
         """Read all that shows objects of these types, embedded lists whole.
 
         Args:
@@ -57,9 +75,6 @@ class Lists(Protocol):
             account_id: the connected account, empty for the merchant's own.
             take: called from the calling thread.
             since: `created` of the oldest object wanted, where a list can tell; none for all.
-
-        Returns:
-            Why a type was not read to its end, a constant word, by object name.
         """
         ...
 
@@ -160,7 +175,8 @@ class Reconciler:
         try:
             for objects in scope.groups:
                 if self._stop.requested:
-                    break
+                    tallies += [_not_begun(name) for name in objects]
+                    continue
                 comparisons = {name: self._comparison_of(name) for name in objects}
                 tallies += [comparison.tally for comparison in comparisons.values()]
                 waiting.append(_Group(comparisons=comparisons, judged_at=math.inf))
@@ -175,7 +191,7 @@ class Reconciler:
         finally:
             for group in (*waiting, *doubted):
                 for comparison in group.comparisons.values():
-                    comparison.tally.failures["stopped"] += 1
+                    comparison.tally.failures[STOPPED] += 1
                     comparison.close()
         return tallies
 
@@ -205,7 +221,7 @@ class Reconciler:
         """Read topics and lists, and retrieve what the lists do not decide."""
         for comparison in comparisons.values():
             self._expect(comparison.tally)
-            if scope.since is not None:
+            if scope.since is not None and self._tells_age(comparison.tally.object_name):
                 comparison.begin_at(scope.since)
             comparison.read_topic()
         for account_id in scope.accounts:
@@ -224,24 +240,28 @@ class Reconciler:
                 open=comparison.known.count_open(),
             )
 
+    def _tells_age(self, object_name: str) -> bool:
+        """Whether all that shows a type can leave out what is older."""
+        ways = self._ways[object_name]
+        is_single = any("{" not in path for path in ways.retrieve)
+        return not is_single and all(endpoint.has_created for endpoint in ways.lists)
+
     def _read_lists(
         self, comparisons: Mapping[str, Comparison], account_id: str, *, since: int | None
     ) -> None:
         def take(object_name: str, shown: Sequence[Open]) -> None:
             comparisons[object_name].take(shown)
 
-        incomplete = self._lists.read(tuple(comparisons), account_id, take, since=since)
+        not_read = self._lists.read(tuple(comparisons), account_id, take, since=since)
         for name, comparison in comparisons.items():
-            reason = incomplete.get(name)
-            if reason is None and (self._stop.requested or since is not None):
+            reason = _why_incomplete(name, comparisons, not_read, account_id)
+            if reason is not None:
+                comparison.tally.failures[reason] += 1
                 continue
-            if reason is None:
+            comparison.tally.passed_over.update(_passed_over(name, not_read))
+            if name not in not_read.whole and not self._stop.requested and since is None:
                 left_out = comparison.known.open_unshown(account_id, count_max=UNSHOWN_MAX)
                 comparison.tally.left_out += left_out
-            elif reason in NOT_SHOWN and not comparison.known.count_alive(account_id):
-                comparison.tally.passed_over[reason] += 1
-            elif reason is not None:
-                comparison.tally.failures[reason] += 1
 
     def _judge(self, group: _Group) -> None:
         """Say what became of each object that differed, and let the inbox have it."""
@@ -267,6 +287,7 @@ class Reconciler:
                     tally.verdicts[Verdict.REFUSED] += 1
                     continue
             tally.verdicts[finding.verdict] += 1
+            tally.unsaid[finding.verdict] += not finding.told
             tally.drift.update(finding.drift)
         if self._inbox is not None:
             self._inbox.flush()
@@ -286,13 +307,16 @@ class Reconciler:
     def _expect(self, tally: Tally) -> None:
         """Let the series begin at 0: an alert sees only what grows."""
         for verdict in DRIFT:
-            self._meters.add(RECONCILE_FOUND, 0, **_series(tally, verdict))
+            self._meters.add(RECONCILE_FOUND, 0, **_series(tally, verdict, told=True))
 
     def _count(self, tally: Tally) -> None:
         name = tally.object_name
         self._meters.add(RECONCILE_COMPARED, tally.compared, object=name)
         for verdict, count in tally.verdicts.items():
-            self._meters.add(RECONCILE_FOUND, count, **_series(tally, verdict))
+            unsaid = tally.unsaid[verdict]
+            self._meters.add(RECONCILE_FOUND, count - unsaid, **_series(tally, verdict, told=True))
+            if unsaid:
+                self._meters.add(RECONCILE_FOUND, unsaid, **_series(tally, verdict, told=False))
         for column, count in tally.drift.items():
             self._meters.add(RECONCILE_DRIFT, count, object=name, column=column)
         for reason, count in tally.failures.items():
@@ -307,6 +331,37 @@ class Reconciler:
             )
 
 
-def _series(tally: Tally, verdict: Verdict) -> dict[str, str]:
-    told = "no" if tally.untold else "yes"
-    return {"object": tally.object_name, "verdict": verdict.value, "told": told}
+def _not_begun(object_name: str) -> Tally:
+    return Tally(object_name=object_name, failures=Counter({STOPPED: 1}))
+
+
+def _why_incomplete(
+    name: str, comparisons: Mapping[str, Comparison], not_read: NotRead, account_id: str
+) -> str | None:
+    """Why what was read of a type proves nothing; none if it proves all that is known."""
+    lacking, reason = name, not_read.whole.get(name)
+    if reason is None and name in not_read.above:
+        lacking, reason = not_read.above[name]
+    if reason is None:
+        return None
+    parent = comparisons.get(lacking)
+    unshown = 0 if parent is None else parent.known.count_unshown(account_id)
+    # What an account does not use is refused too; then it showed all that is known.
+    return reason if reason not in NOT_SHOWN or unshown else None
+
+
+def _passed_over(name: str, not_read: NotRead) -> Mapping[str, int]:
+    found = Counter(not_read.in_part.get(name, {}))
+    if name in not_read.whole:
+        found[not_read.whole[name]] += 1
+    elif name in not_read.above:
+        found[not_read.above[name][1]] += 1
+    return found
+
+
+def _series(tally: Tally, verdict: Verdict, *, told: bool) -> dict[str, str]:
+    return {
+        "object": tally.object_name,
+        "verdict": verdict.value,
+        "told": "yes" if told else "no",
+    }

@@ -18,7 +18,7 @@ from producer.full_lists import is_truncated
 from producer.known_objects import Open
 from producer.one_by_one import AWAY
 from producer.rate_limit import RateLimiter
-from producer.reconcile import Take
+from producer.reconcile import NotRead, Take
 from producer.reconcile_groups import read_for
 from producer.stripe_api import StripeApi
 from runtime.clock import Clock
@@ -64,14 +64,14 @@ class StripeLists:
 
     def read(
         self, objects: Sequence[str], account_id: str, take: Take, *, since: int | None
-    ) -> Mapping[str, str]:
+    ) -> NotRead:
         """Read all that shows objects of these types; see `Lists`.
 
         Raises:
             StripeRefused: Stripe does not know the key.
         """
         for found in self._tally.objects.values():
-            found.skipped.clear()
+            found.begin()
         shown = _Shown(objects=objects, take=take)
         asking: Asking[Asked] = Asking(threads=REQUESTS_AT_ONCE, stop=self._stop)
         backfill = Backfill(
@@ -93,24 +93,36 @@ class StripeLists:
         try:
             backfill.run([account_id])
         except StripeUnreachable:
-            return dict.fromkeys(objects, AWAY)
+            return NotRead(whole=dict.fromkeys(objects, AWAY))
         finally:
             asking.close()
         return self._not_read(objects)
 
-    def _not_read(self, objects: Sequence[str]) -> dict[str, str]:
-        """Why types were not read to their end: their own lists, or those of their parents."""
-        skipped = {
-            name: next(iter(found.skipped)).partition(":")[0]
+    def _not_read(self, objects: Sequence[str]) -> NotRead:
+        """What was not read: of a type's own lists, or of those that it is read through."""
+        whole = {
+            name: next(iter(found.skipped or found.refused)).partition(":")[0]
             for name, found in self._tally.objects.items()
-            if found.skipped
+            if found.skipped or (found.refused and not found.pages)
         }
-        return {
-            name: skipped[read]
-            for name in objects
-            for read in (name, *sorted(read_for(name, self._ways)))
-            if read in skipped
-        }
+        above: dict[str, tuple[str, str]] = {}
+        for name in objects:
+            refused = [one for one in sorted(read_for(name, self._ways)) if one in whole]
+            if refused and name not in refused:
+                above[name] = (refused[0], whole[refused[0]])
+        read = {name for name, found in self._tally.objects.items() if found.pages}
+        return NotRead(
+            whole={
+                **{name: whole[name] for name in objects if name in whole},
+                **{name: reason for name, (_, reason) in above.items() if name not in read},
+            },
+            above={name: found for name, found in above.items() if name in read},
+            in_part={
+                name: {word.partition(":")[0]: count for word, count in found.refused.items()}
+                for name, found in self._tally.objects.items()
+                if name in objects and found.refused and name not in whole
+            },
+        )
 
 
 class _Shown:

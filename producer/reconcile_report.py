@@ -15,10 +15,11 @@ class Tally:
     """What was found about the objects of one type; counted while it is found.
 
     Attributes:
-        untold: what of the type no event tells; what differs in it is no missed change then.
+        untold: what of the type no event tells, in words.
         listed: objects that Stripe showed.
         compared: of those, the ones that were published before.
         verdicts: how many objects came to which end.
+        unsaid: of the verdicts, how many objects came or went without an event's telling it.
         drift: column -> in how many objects it differed.
         left_out: objects that no list shows and whose turn did not come: too many.
         failures: constant words for each list that failed or was cut short.
@@ -31,6 +32,7 @@ class Tally:
     listed: int = 0
     compared: int = 0
     verdicts: Counter[Verdict] = field(default_factory=Counter)
+    unsaid: Counter[Verdict] = field(default_factory=Counter)
     drift: Counter[str] = field(default_factory=Counter)
     left_out: int = 0
     failures: Counter[str] = field(default_factory=Counter)
@@ -39,9 +41,7 @@ class Tally:
     @property
     def drifted(self) -> int:
         """Objects of which a change was missed that an event should have told."""
-        if self.untold:
-            return 0
-        return sum(self.verdicts[verdict] for verdict in DRIFT)
+        return sum(self.verdicts[verdict] - self.unsaid[verdict] for verdict in DRIFT)
 
     @property
     def said(self) -> str:
@@ -53,7 +53,7 @@ class Tally:
         columns = ", ".join(f"{name} {count}" for name, count in self.drift.most_common())
         if columns:
             said.append(f"differed: {columns}")
-        if self.untold and any(self.verdicts[verdict] for verdict in DRIFT):
+        if self.untold and (self.unsaid.total() or self.verdicts[Verdict.REFRESHED]):
             said.append(f"no event tells: {self.untold}")
         return "; ".join(said)
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from producer.backfill_items import ItemReader
+from producer.backfill_plan import ways_in_mode
 from producer.backfill_progress import Bars, Lines, Shown
 from producer.backfill_report import Tally as ReadTally
 from producer.comparison import Comparison
@@ -67,7 +68,7 @@ class Reconciling:
         self._log = logs.logger("reconcile")
         self._connected = connected
         self._stop = stop
-        self._ways = load_ways()
+        self._ways = ways_in_mode(load_ways(), livemode=settings.livemode)
         self._catalogue = load_catalogue()
         self._objects = self._chosen(objects)
         self._names = Names(namespace=settings.kafka_namespace)
@@ -193,6 +194,7 @@ class Reconciling:
         tools = self._preparer.tools(object_name)
         return Comparison(
             object_type=tools.object_type,
+            ways=self._ways[object_name],
             accounts=accounts,
             topic=self._topic(object_name),
             children=self._children(object_name),

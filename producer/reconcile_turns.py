@@ -11,6 +11,8 @@ from runtime.metrics import RECONCILE_SUCCEEDED_AT, Meters
 GLANCE_SECONDS: Final = 3_600.0
 """Between two looks at what changes without events, where everything is compared less often."""
 GLANCE_OVERLAP_SECONDS: Final = 3_600
+AGAIN_SECONDS: Final = 3_600.0
+"""After a run that could not read everything."""
 
 
 class Runs(Protocol):
@@ -50,9 +52,13 @@ class Turns:
             self._runs.glance(since=self._glanced_at - GLANCE_OVERLAP_SECONDS)
         else:
             tallies = self._runs.once()
-            self._due_at = self._clock.monotonic_seconds() + self._every_seconds
-            if exit_code(tallies) is not ExitCode.FAILED:
+            is_whole = exit_code(tallies) is not ExitCode.FAILED
+            pause_seconds = self._every_seconds
+            if is_whole:
                 self._note_success()
+            else:
+                pause_seconds = min(pause_seconds, AGAIN_SECONDS)
+            self._due_at = self._clock.monotonic_seconds() + pause_seconds
         self._glanced_at = began
 
     def _note_success(self) -> None:

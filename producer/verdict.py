@@ -3,12 +3,12 @@
 Pure: values go in, a verdict comes out.
 """
 
-from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
 from producer.known_objects import Known
 from producer.order import snapshot_event_at
+from producer.untold import Untold
 
 
 class Verdict(StrEnum):
@@ -31,13 +31,8 @@ class Verdict(StrEnum):
     """Stripe would not show it, or what it showed cannot be read."""
 
 
-SILENT: Final[Mapping[str, frozenset[str]]] = {
-    "customer": frozenset({"next_invoice_sequence"}),
-}
-"""Object type -> columns that change without an event, in types whose events tell the rest."""
-
-DRIFT = (Verdict.REPAIRED, Verdict.CREATED, Verdict.DELETED)
-"""What should not have been: a change that was missed."""
+DRIFT: Final = (Verdict.REPAIRED, Verdict.CREATED, Verdict.DELETED)
+"""What should not have been: a change that was missed, if an event tells it."""
 
 
 def before_comparing(known: Known | None, *, observed_second: int, gone: bool) -> Verdict | None:
@@ -57,17 +52,24 @@ def before_comparing(known: Known | None, *, observed_second: int, gone: bool) -
     return None if known.alive else Verdict.CREATED
 
 
-def by_columns(drift: tuple[str, ...], *, object_name: str, of_versions: bool) -> Verdict:
+def by_columns(drift: tuple[str, ...], *, untold: Untold, of_versions: bool) -> Verdict:
     """What the columns say.
 
     Args:
         drift: names of the columns that differ.
-        object_name: of the type.
+        untold: what no event tells of the object.
         of_versions: whether they differ because the last record's event came in another API
             version than lists do.
     """
     if not drift:
         return Verdict.UNCHANGED
-    if of_versions or SILENT.get(object_name, frozenset()).issuperset(drift):
+    if of_versions or untold.covers(drift):
         return Verdict.REFRESHED
     return Verdict.REPAIRED
+
+
+def is_told(verdict: Verdict, untold: Untold) -> bool:
+    """Whether an event should have told of what was found."""
+    if verdict is Verdict.CREATED:
+        return not untold.created
+    return not (verdict is Verdict.DELETED and untold.deleted)

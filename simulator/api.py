@@ -22,6 +22,8 @@ from simulator.state import Body
 from simulator.world import Origin, World
 
 V2_PREFIX = "/v2/"
+TEST_PREFIX = "/v1/test_helpers/"
+"""What lives in test mode only."""
 
 
 class Api:
@@ -97,7 +99,7 @@ class Api:
         origin = Origin(request_id=request_id, idempotency_key=key)
         session = Session(world, origin=origin)
         try:
-            body = self._run(session, call)
+            body = self._run(world, session, call)
         except Refused as refusal:
             if not refusal.keeps_work:
                 session.roll_back()
@@ -113,7 +115,11 @@ class Api:
             body = rendered(whole, version, world.state)
         return self._answer(body, status=200, request_id=request_id, version=version, key=key)
 
-    def _run(self, session: Session, call: Call) -> Body | Listed:
+    def _run(self, world: World, session: Session, call: Call) -> Body | Listed:
+        if world.livemode and call.path.startswith(TEST_PREFIX):
+            raise Refused(
+                "This endpoint is only available in testmode. Try using your test keys instead."
+            )
         handler, identifiers = self._router.find(call.method, call.path)
         raw: dict[str, Raw] = decode(call.query)
         if call.path.startswith(V2_PREFIX):

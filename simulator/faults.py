@@ -16,6 +16,8 @@ class ResponseFaultKind(StrEnum):
     """429 with `Stripe-Rate-Limited-Reason` and without `Retry-After`."""
     SERVER_ERROR = "server_error"
     """500 with Stripe's error body."""
+    FORBIDDEN = "forbidden"
+    """403: the key may not see this, or this account does not show it to its platform."""
     HANG = "hang"
     """No answer for `seconds`, then the connection is cut."""
     CUT = "cut"

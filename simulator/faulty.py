@@ -34,6 +34,8 @@ class FaultyApi:
                 if fault.after_work:
                     return self._api.answer(call, then=lambda _answer: self._server_error())
                 return self._server_error()
+            case ResponseFaultKind.FORBIDDEN:
+                return self._forbidden(call)
             case ResponseFaultKind.HANG | ResponseFaultKind.CUT:
                 if fault.after_work:
                     self._api.answer(call)
@@ -54,6 +56,14 @@ class FaultyApi:
         )
         named = (("Stripe-Rate-Limited-Reason", reason),)
         return Answer(status=429, headers=answer.headers + named, body=answer.body)
+
+    def _forbidden(self, call: Call) -> Answer:
+        return self._api.refuse(
+            Refused(
+                f"The provided key does not have the required permissions for {call.path}.",
+                status=403,
+            )
+        )
 
     def _server_error(self) -> Answer:
         return self._api.refuse(

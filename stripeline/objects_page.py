@@ -245,7 +245,10 @@ parent** and **Retrieve** are what `backfill` and `reconcile` ask. **Child table
 the lists inside an object. **Writable** counts the columns that an update of Stripe's takes
 under the same name.
 
-An object of a connected account is in the same topic, and in the schema `stripe_connect`. A type
+An object of a connected account is in the same topic, and in the schema `stripe_connect`. What the
+platform itself lists of connected accounts (`account`, `person`, `capability`, their `bank_account`
+and `card`) is in `stripe` too, as of the last backfill or reconcile: Stripe's events about it name
+the account, and keep `stripe_connect` up to date. A type
 that is not on this page flows too, once an event brings it: its table has `id`, `object`,
 `created`, `livemode` and `extra`.\
 """.splitlines()

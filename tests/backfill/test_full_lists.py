@@ -7,16 +7,35 @@ from typing import Any
 import pytest
 
 from producer.errors import StripeRefused
-from producer.full_lists import completed, is_truncated
+from producer.full_lists import (
+    BEGINNINGS_MAX,
+    completed,
+    is_truncated,
+    truncated_address,
+)
 from producer.stripe_api import Page
 
 
 class Lists:
     """Lists by their address, read page by page."""
 
-    def __init__(self, lists: Mapping[str, list[dict[str, Any]]], *, page_size: int = 100) -> None:
+    def __init__(
+        self,
+        lists: Mapping[str, list[dict[str, Any]]],
+        *,
+        page_size: int = 100,
+        deletes: int = 0,
+    ) -> None:
+        """Pages of lists.
+
+        Args:
+            lists: elements by address.
+            page_size: of each page.
+            deletes: how often the last element of a first page is deleted once it was shown.
+        """
         self._lists = lists
         self._page_size = page_size
+        self._deletes = deletes
         self.asked: list[tuple[str, dict[str, str]]] = []
 
     def read_page(self, address: str, parameters: Mapping[str, str]) -> Page:
@@ -24,8 +43,13 @@ class Lists:
         elements = self._lists[address]
         ids = [element["id"] for element in elements]
         after = parameters.get("starting_after")
+        if after and after not in ids:
+            raise StripeRefused("bad_request", said=f"No such element: {after}")
         start = ids.index(after) + 1 if after else 0
         shown = elements[start : start + self._page_size]
+        if not after and self._deletes:
+            self._deletes -= 1
+            elements.remove(shown[-1])
         return Page(
             items=tuple(json.dumps(element).encode() for element in shown),
             last_id=shown[-1]["id"] if shown else "",
@@ -104,3 +128,48 @@ def test_a_list_without_an_address_of_stripes_api_is_refused(url: Any) -> None:
 
     with pytest.raises(StripeRefused):
         completed(body, Lists({}).read_page)
+
+
+@pytest.mark.parametrize("deletes", [1, 2])
+def test_a_list_whose_element_is_deleted_while_it_is_read_is_read_from_its_beginning(
+    deletes: int,
+) -> None:
+    body = {"id": "in_1", "lines": envelope([], has_more=True)}
+    lists = Lists({"/v1/l": numbered(250)}, deletes=deletes)
+
+    whole = json.loads(completed(json.dumps(body).encode(), lists.read_page))
+
+    gone = [f"il_{99 + number}" for number in range(deletes)]
+    assert [element["id"] for element in whole["lines"]["data"]] == [
+        element["id"] for element in numbered(250) if element["id"] not in gone
+    ]
+
+
+def test_a_list_that_changes_each_time_is_refused_in_the_end() -> None:
+    body = json.dumps({"id": "in_1", "lines": envelope([], has_more=True)}).encode()
+    lists = Lists({"/v1/l": numbered(250)}, deletes=1_000)
+
+    with pytest.raises(StripeRefused, match="bad_request"):
+        completed(body, lists.read_page)
+    assert len(lists.asked) == 2 * BEGINNINGS_MAX
+
+
+def test_a_list_that_may_not_be_read_is_asked_for_once() -> None:
+    body = json.dumps({"id": "in_1", "lines": envelope([], has_more=True)}).encode()
+    asked: list[str] = []
+
+    def read_page(address: str, _parameters: Mapping[str, str]) -> Page:
+        asked.append(address)
+        raise StripeRefused("forbidden")
+
+    with pytest.raises(StripeRefused):
+        completed(body, read_page)
+    assert asked == ["/v1/l"]
+
+
+def test_where_a_truncated_list_goes_on_is_told() -> None:
+    whole, cut = envelope([], has_more=False, url="/v1/a"), envelope([], has_more=True)
+    body = json.dumps({"id": "in_1", "discounts": whole, "lines": cut}).encode()
+
+    assert truncated_address(body) == "/v1/l"
+    assert truncated_address(b'{"id": "in_1"}') == ""

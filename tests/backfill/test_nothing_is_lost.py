@@ -27,6 +27,7 @@ from simulator.server import Simulator
 from tests.backfill.backfilling import API_KEY
 
 DAY = 24 * 3_600
+HANG_SECONDS = 3_600.0
 
 
 class Inbox:
@@ -169,6 +170,24 @@ def test_what_was_read_before_stripe_went_away_is_kept(
     runs.run(OBJECTS, inbox=second, cursors=cursors)
 
     assert made <= {*first.held, *second.held}
+
+
+def test_a_request_that_is_never_answered_is_made_again(
+    simulator: Simulator, limiter: RateLimiter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    customers = simulator.make("customer", count=250, over_seconds=DAY, events=False)
+    hangs = ResponseFault(
+        kind=ResponseFaultKind.HANG, path="/v1/customers", times=2, seconds=HANG_SECONDS
+    )
+    simulator.put_faults(FaultPlan(responses=(hangs,)))
+    monkeypatch.setattr("producer.stripe_api.REQUEST_SECONDS_MAX", 0.2)
+    api = StripeApi(key=API_KEY, base=simulator.url, clock=SystemClock(), limiter=limiter)
+    inbox = Inbox()
+
+    assert Runs(api, limiter).run(["customer"], inbox=inbox, cursors=Cursors())
+
+    assert simulator.faults_struck() == [2]
+    assert set(customers) <= set(inbox.held)
 
 
 def test_a_storm_of_429_ends_with_everything_there_and_the_limiter_under_the_limit(

@@ -3,8 +3,11 @@
 from http import HTTPStatus
 
 import pytest
+from stripe import StripeClient
 
+from producer.topics import INBOX_RECORD_BYTES_MAX
 from runtime.errors import ExitCode
+from simulator.faults import FaultPlan, ResponseFault, ResponseFaultKind
 from tests.backfill.backfilling import Backfilling
 from tests.backfill.refusing import RefusingStripe
 
@@ -42,7 +45,49 @@ def test_a_list_below_others_that_may_not_be_read_is_not_asked_for_each_of_them(
 
     assert sorted(backfilling.keys()) == sorted(customers)
     assert sum(path.endswith("/tax_ids") for path in stripe.paths) < 200
-    assert ended.shown.count("forbidden: not") >= 1
+    # Those that were not asked for are not read either.
+    assert "(300 lists)" in ended.shown
+
+
+def test_one_account_that_refuses_its_persons_hides_no_other_accounts(
+    backfilling: Backfilling, client: StripeClient
+) -> None:
+    simulator = backfilling.simulator
+    accounts = [client.v1.accounts.create().id for _account in range(6)]
+    persons = {account: client.v1.accounts.persons.create(account).id for account in accounts}
+    standard = accounts[2::2]
+    simulator.put_faults(forbidden(*(f"/v1/accounts/{account}/persons" for account in standard)))
+
+    ended = backfilling.run("person")
+
+    assert set(backfilling.keys()) == {
+        person for account, person in persons.items() if account not in standard
+    }
+    assert f"({len(standard)} lists)" in ended.shown
+
+
+def test_an_object_larger_than_the_inbox_takes_is_told_and_ends_the_run_with_a_failure(
+    backfilling: Backfilling,
+) -> None:
+    simulator = backfilling.simulator
+    small = simulator.make("product", count=2)
+    (large,) = simulator.make("product")
+    for field in ("description", "name", "unit_label", "url"):
+        simulator.change("product", large, {field: "x" * (INBOX_RECORD_BYTES_MAX // 4 + 1)})
+
+    ended = backfilling.start("product").end()
+
+    assert ended.code == ExitCode.FAILED
+    assert sorted(backfilling.keys()) == sorted(small)
+    assert "1 not stored: too large" in ended.shown
+    assert "not stored" in ended.said
+    assert "beginning of their lists" not in ended.shown
+
+
+def forbidden(*paths: str) -> FaultPlan:
+    """Stripe refuses these paths."""
+    kind = ResponseFaultKind.FORBIDDEN
+    return FaultPlan(responses=tuple(ResponseFault(kind=kind, path=path) for path in paths))
 
 
 def test_a_wrong_key_ends_the_run_and_is_named(backfilling: Backfilling) -> None:

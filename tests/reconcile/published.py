@@ -14,11 +14,12 @@ from producer.object_topic import ObjectTopic
 from producer.order import Entry
 from producer.preparing import Preparer
 from producer.reconcile_report import Tally
-from producer.record import hash_of, headers_of
+from producer.record import entry_of_headers, hash_of, headers_of
 from producer.stripe_api import Retrieved
 from runtime.clock import MICROS_PER_SECOND, SystemClock
 from schemas import meta
 from schemas.codec import RecordCodec, frame
+from schemas.endpoints import load_ways
 from schemas.inbox import Source
 from schemas.meta import Operation
 from schemas.objects import load_catalogue, record_key
@@ -59,8 +60,16 @@ class Published:
 
     def comparison(self, *accounts: str) -> Comparison:
         """A comparison that has read what was published so far."""
-        made = Comparison(
+        made = self.fresh_comparison(*accounts)
+        made.read_topic()
+        return made
+
+    def fresh_comparison(self, *accounts: str) -> Comparison:
+        """A comparison that has read nothing yet."""
+        ways = load_ways()[self.object_type.name]
+        return Comparison(
             object_type=self.object_type,
+            ways=ways,
             accounts=accounts or ("",),
             topic=ObjectTopic(records=self, topic="t"),
             children=None,
@@ -68,11 +77,9 @@ class Published:
             fingerprints=Fingerprints(tools=self.tools, registry=self._registry),
             api_version=self.catalogue.api_version,
             livemode=False,
-            tally=Tally(object_name=self.object_type.name),
+            tally=Tally(object_name=self.object_type.name, untold=ways.untold),
             clock=SystemClock(),
         )
-        made.read_topic()
-        return made
 
     def publish(
         self,
@@ -148,8 +155,9 @@ class Published:
 
     def offsets_at(self, topic: str, *, milliseconds: int) -> dict[int, int]:
         assert topic == "t"
-        assert milliseconds > FIRST_SECOND
-        return {0: len(self._records)}
+        micros = milliseconds * 1_000
+        older = [record for record in self._records if _event_at(record) < micros]
+        return {0: len(older)}
 
     def read(
         self, topic: str, *, start: Mapping[int, int], ends: Mapping[int, PartitionEnd]
@@ -162,3 +170,7 @@ class Published:
         normaliser = self.tools.normaliser
         cells = normaliser.read(msgspec.json.encode(body))
         return {name: values[0] for name, values in normaliser.columns([cells]).items()}
+
+
+def _event_at(record: StoredRecord) -> int:
+    return entry_of_headers(record.headers, record_offset=record.offset).event_at

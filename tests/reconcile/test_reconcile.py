@@ -223,9 +223,28 @@ def test_what_no_event_tells_is_brought_up_to_date_and_is_no_drift(
     shared.simulator.change("person", person, {"first_name": name}, account=account, events=False)
     shared.simulator.advance(seconds=2)
     said = shared.reconcile("person")
-    assert "repaired=1 " in said.lines["person"], said.everything
+    assert "refreshed=1 " in said.lines["person"], said.everything
     assert said.code is ExitCode.OK
     shared.await_row(query, first_name=name)
+
+
+def test_a_balance_transaction_of_which_no_event_tells_is_found_and_is_no_drift(
+    shared: Merchant,
+) -> None:
+    (made,) = shared.simulator.make("balance_transaction", fields={"fee": 1}, events=False)
+    said = shared.reconcile("balance_transaction")
+    assert "created=1 " in said.lines["balance_transaction"], said.everything
+    assert said.code is ExitCode.OK
+    query = f"select fee from stripe.balance_transaction where id = '{made}'"
+    shared.await_row(query, fee=1)
+    shared.await_relayed()
+    # It becomes available in silence.
+    shared.simulator.change("balance_transaction", made, {"fee": 2}, events=False)
+    shared.simulator.advance(seconds=2)
+    said = shared.reconcile("balance_transaction")
+    assert "refreshed=1 " in said.lines["balance_transaction"], said.everything
+    assert said.code is ExitCode.OK
+    shared.await_row(query, fee=2)
 
 
 def test_a_products_feature_is_of_its_product_until_it_is_gone(shared: Merchant) -> None:

@@ -12,7 +12,7 @@ from producer.errors import StripeRefused, StripeUnreachable
 from producer.known_objects import Open
 from producer.one_by_one import OneByOne
 from producer.rate_bucket import Purpose
-from producer.reconcile import STRANGERS_MAX, Reconciler, Scope, Take
+from producer.reconcile import STRANGERS_MAX, NotRead, Reconciler, Scope, Take
 from producer.reconcile_report import Tally, exit_code
 from producer.stripe_api import Retrieved
 from producer.verdict import Verdict
@@ -32,12 +32,14 @@ class Shown:
 
     Attributes:
         end: why the list was not read to its end.
+        not_read: what else was not.
         meanwhile: called after the last page.
     """
 
     published: Published
     pages: list[Sequence[Open]] = field(default_factory=list)
     end: str = ""
+    not_read: NotRead | None = None
     meanwhile: Callable[[], object] = lambda: None
     objects: dict[str, dict[str, Any] | Exception] = field(default_factory=dict)
     put_records: list[tuple[str, Envelope]] = field(default_factory=list)
@@ -47,13 +49,13 @@ class Shown:
 
     def read(
         self, objects: Sequence[str], account_id: str, take: Take, *, since: int | None
-    ) -> Mapping[str, str]:
+    ) -> NotRead:
         assert since == self.since
         assert (tuple(objects), account_id) == ((self.published.object_type.name,), "")
         for page in self.pages:
             take(objects[0], page)
         self.meanwhile()
-        return {objects[0]: self.end} if self.end else {}
+        return self.not_read or NotRead(whole={objects[0]: self.end} if self.end else {})
 
     def retrieve(
         self,
@@ -106,15 +108,54 @@ class Shops:
         return list(self._by_name)
 
     def comparison(self, name: str) -> Comparison:
-        return self._by_name[name].published.comparison()
+        return self._by_name[name].published.fresh_comparison()
+
+    def pages(self, name: str) -> list[Sequence[Open]]:
+        return self._by_name[name].pages
 
     def read(
         self, objects: Sequence[str], account_id: str, take: Take, *, since: int | None
-    ) -> Mapping[str, str]:
+    ) -> NotRead:
         return self._by_name[objects[0]].read(objects, account_id, take, since=since)
 
     def retrieve(self, *, object_name: str, **asked: Any) -> Retrieved:
         return self._by_name[object_name].retrieve(object_name=object_name, **asked)
+
+
+class Together:
+    """Two types that are read through one another: one group."""
+
+    def __init__(self, *shown: Shown) -> None:
+        self._shops = Shops(shown)
+        self.not_read = NotRead()
+
+    def read(
+        self,
+        objects: Sequence[str],
+        account_id: str,  # noqa: ARG002
+        take: Take,
+        *,
+        since: int | None,  # noqa: ARG002
+    ) -> NotRead:
+        for name in objects:
+            for page in self._shops.pages(name):
+                take(name, page)
+        return self.not_read
+
+    def run(self) -> list[Tally]:
+        ways, stop = load_ways(), Stop()
+        reconciler = Reconciler(
+            comparison_of=self._shops.comparison,
+            ways=ways,
+            lists=self,
+            one_by_one=OneByOne(retriever=self._shops, ways=ways, stop=stop),
+            inbox=None,
+            settle_seconds=0.0,
+            clock=SystemClock(),
+            stop=stop,
+            meters=Meters(),
+        )
+        return reconciler.run(Scope(groups=[self._shops.names], accounts=[""]))
 
 
 def run_together(
@@ -201,6 +242,49 @@ def test_a_list_that_stripe_refuses_is_no_failure_where_nothing_is_known() -> No
     tally = cards.run()
     assert tally.passed_over == {"forbidden": 1}
     assert exit_code([tally]) is ExitCode.OK
+
+
+def test_a_refused_list_is_no_failure_where_another_showed_all_that_is_known() -> None:
+    accounts = shop("account", "acct_own")
+    # It is retrieved; whoever is no platform is not shown the list.
+    accounts.shows({"id": "acct_own"})
+    accounts.end = "forbidden"
+    tally = accounts.run()
+    assert tally.passed_over == {"forbidden": 1}
+    assert exit_code([tally]) is ExitCode.OK
+
+
+@pytest.mark.parametrize(
+    "not_read",
+    [
+        NotRead(above={"customer": ("test_helpers.test_clock", "bad_request")}),
+        NotRead(in_part={"customer": {"forbidden": 3}}),
+    ],
+)
+def test_what_is_refused_beside_a_types_own_list_is_told_and_taints_nothing(
+    not_read: NotRead,
+) -> None:
+    customers = shop("customer", "cus_1", "cus_2")
+    customers.shows({"id": "cus_1"})
+    customers.not_read = not_read
+    tally = customers.run()
+    # What no list shows is asked for all the same.
+    assert found(tally) == {Verdict.UNCHANGED: 1, Verdict.DELETED: 1}
+    assert tally.passed_over.total() in (1, 3)
+    assert not tally.failures
+
+
+def test_what_is_read_through_a_parent_that_is_known_and_not_shown_is_not_known() -> None:
+    customers = shop("customer", "cus_1")
+    clocks = shop("test_helpers.test_clock", "clock_1")
+    customers.shows({"id": "cus_1"})
+    reason = {"test_helpers.test_clock": "forbidden"}
+    together = Together(customers, clocks)
+    together.not_read = NotRead(
+        whole=reason, above={"customer": ("test_helpers.test_clock", "forbidden")}
+    )
+    tallies = together.run()
+    assert [tally.failures for tally in tallies] == [{"forbidden": 1}] * 2
 
 
 def test_what_no_list_shows_is_gone_only_if_stripe_says_so() -> None:
@@ -295,9 +379,54 @@ def test_a_run_that_is_stopped_says_so_and_puts_nothing() -> None:
     assert tally.failures == {"stopped": 1}
 
 
+def test_what_a_stop_left_unread_is_told_though_everything_before_was_judged() -> None:
+    stop = Stop()
+    customers, coupons = shop("customer", "cus_1"), shop("coupon", "SPRING")
+    customers.shows({"id": "cus_1"})
+    seen = customers.published.fresh_comparison
+
+    def stopped_when_judged(*accounts: str) -> Comparison:
+        made = seen(*accounts)
+        close = made.close
+
+        def closed() -> None:
+            stop.request()
+            close()
+
+        made.close = closed  # type: ignore[method-assign]
+        return made
+
+    customers.published.fresh_comparison = stopped_when_judged  # type: ignore[method-assign]
+    one, two = run_together(customers, coupons, stop=stop)
+    assert (found(one), dict(one.failures)) == ({Verdict.UNCHANGED: 1}, {})
+    assert (two.object_name, dict(two.failures)) == ("coupon", {"stopped": 1})
+    assert exit_code([one, two]) is ExitCode.FAILED
+
+
 def test_a_look_at_what_is_new_takes_nothing_older_for_deleted() -> None:
     customers = shop("customer", "cus_1")
     customers.shows({"id": "cus_2"})
     customers.since = FIRST_SECOND + 50
     assert found(customers.run()) == {Verdict.CREATED: 1}
     assert customers.asked == []
+
+
+@pytest.mark.parametrize(
+    ("object_name", "object_id"),
+    [("balance", ""), ("tax_code", "txcd_1"), ("balance_transaction", "txn_1")],
+)
+def test_a_look_at_what_is_new_makes_nothing_anew_that_was_published_before_it(
+    object_name: str, object_id: str
+) -> None:
+    shown = shop(object_name)
+    fields: dict[str, Any] = {"id": object_id} if object_id else {"available": []}
+    shown.published.publish(second=1, **fields)
+    shown.since = FIRST_SECOND + 50
+    if object_name == "balance_transaction":
+        # Its list leaves out what is older.
+        assert found(shown.run()) == {}
+        return
+    # One without an age is shown each time.
+    shown.shows(fields)
+    assert found(shown.run()) == {Verdict.UNCHANGED: 1}
+    assert shown.put_records == []

@@ -82,6 +82,20 @@ def test_a_run_that_could_not_read_everything_leaves_the_last_success() -> None:
     assert meters.value(RECONCILE_SUCCEEDED_AT) == began + 700
 
 
+def test_a_run_that_could_not_read_everything_is_made_again_after_an_hour() -> None:
+    runs = Runs(MovedClock())
+    turns = Turns(runs, every_seconds=24 * HOUR, clock=runs.clock, meters=Meters())
+    runs.failing = True
+    for _hour in range(3):
+        turns.work()
+        runs.clock.seconds += HOUR
+    runs.failing = False
+    for _hour in range(2):
+        turns.work()
+        runs.clock.seconds += HOUR
+    assert [noted.partition(" ")[0] for noted in runs.noted] == [*["everything"] * 4, "glance"]
+
+
 def test_types_that_are_read_through_one_another_are_one_group() -> None:
     ways = load_ways()
     chosen = ("invoice", "tax_id", "charge", "customer", "person", "bank_account")

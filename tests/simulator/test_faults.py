@@ -2,10 +2,19 @@
 
 import httpx
 import pytest
-from stripe import APIConnectionError, APIError, RateLimitError, RequestsClient, StripeClient
+from stripe import (
+    APIConnectionError,
+    APIError,
+    InvalidRequestError,
+    PermissionError,  # noqa: A004 - Stripe's name
+    RateLimitError,
+    RequestsClient,
+    StripeClient,
+)
 
 from simulator.faults import FaultPlan, ResponseFault, ResponseFaultKind
 from simulator.server import Simulator
+from simulator.simulation import Options
 from tests.simulator.conftest import API_KEY
 from tests.simulator.shop import Shop
 
@@ -26,6 +35,27 @@ def test_a_rate_limit_says_why_and_not_for_how_long(
     assert refused.value.headers["Stripe-Rate-Limited-Reason"] == "global-rate"
     assert "Retry-After" not in refused.value.headers
     assert client.v1.customers.list().data == []
+
+
+def test_what_is_forbidden_of_one_object_is_shown_of_another(
+    simulator: Simulator, client: StripeClient
+) -> None:
+    shown, hidden = [client.v1.accounts.create().id for _account in range(2)]
+    simulator.put_faults(plan(ResponseFaultKind.FORBIDDEN, path=f"/v1/accounts/{hidden}/persons"))
+
+    assert client.v1.accounts.persons.list(shown).data == []
+    with pytest.raises(PermissionError, match="permissions"):
+        client.v1.accounts.persons.list(hidden)
+
+
+def test_test_clocks_live_in_test_mode_only() -> None:
+    with Simulator(Options(livemode=True)) as live:
+        client = StripeClient(
+            "sk_live_simulated", base_addresses={"api": live.url}, max_network_retries=0
+        )
+        assert client.v1.customers.list().data == []
+        with pytest.raises(InvalidRequestError, match="only available in testmode"):
+            client.v1.test_helpers.test_clocks.list()
 
 
 def test_a_server_error_before_the_work_leaves_nothing(
