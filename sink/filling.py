@@ -3,6 +3,7 @@
 import contextlib
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field, replace
@@ -12,7 +13,7 @@ from runtime.errors import frames_of
 from schemas.registry import Registry
 from schemas.topics import Names
 from sink.batch import Batch, Record, place_of
-from sink.errors import Action, PostgresRefused, SinkError, rule_of
+from sink.errors import Action, PostgresRefused, rule_of
 from sink.kafka_ranges import TopicReader, places_of
 from sink.load import Dead
 from sink.loader import Loader
@@ -113,19 +114,21 @@ def fill(
     shares = [sorted(left)[one::processes] for one in range(processes)]
     shares = [share for share in shares if share]
     if len(shares) < 2 or offsets < SEVERAL_RECORDS_MIN:
-        _fill_here(site, table, starts=left, ends=ends, told=told)
+        fill_here(site, table, starts=left, ends=ends, told=told)
         return
     # A process that is forked would share the Kafka client's threads and locks.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(len(shares), mp_context=context) as pool:
+    with ProcessPoolExecutor(
+        len(shares), mp_context=context, initializer=_end_with_parent
+    ) as pool:
         running = [
             pool.submit(
-                _fill_alone,
+                fill_here,
                 site,
                 table,
                 starts={number: left[number] for number in share},
                 ends={number: ends[number] for number in share},
-                parent=os.getpid(),
+                told=_untold,
             )
             for share in shares
         ]
@@ -155,19 +158,27 @@ def _watch(
             seen = reached
 
 
-def _fill_alone(
-    site: Site, table: str, *, starts: Mapping[int, int], ends: Mapping[int, int], parent: int
-) -> None:
-    """The work of one process; it ends when its parent does, however that ended."""
+def _end_with_parent() -> None:
+    """End this process as soon as its parent has ended, however that was.
 
-    def told(_offsets: int) -> None:
-        if os.getppid() != parent:
-            raise SinkError("The rebuild that this process belongs to has ended.")
+    A worker that is left over would wait for work for good, or go on filling a shadow that another
+    rebuild fills by then.
+    """
+    parent = multiprocessing.parent_process()
+    assert parent is not None
 
-    _fill_here(site, table, starts=starts, ends=ends, told=told)
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()
 
 
-def _fill_here(
+def _untold(_offsets: int) -> None:
+    """The parent reads in Postgres how far its processes are."""
+
+
+def fill_here(
     site: Site,
     table: str,
     *,
@@ -175,6 +186,7 @@ def _fill_here(
     ends: Mapping[int, int],
     told: Told,
 ) -> None:
+    """Read these partitions into the shadow in this process."""
     topic = site.names.object_topic(table)
     with (
         contextlib.closing(Registry(site.registry_url)) as registry,

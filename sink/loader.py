@@ -203,7 +203,7 @@ def _checked(writer: WriterSchema, bodies: Sequence[bytes]) -> pa.RecordBatch:
             if earliest is not None and earliest < MICROS_MIN:
                 raise TimeOutOfRange
     for name in writer.decimals:
-        texts = rows.column(name)
+        texts: Any = rows.column(name)
         longest = pc.max(pc.binary_length(texts)).as_py()
         if longest is None:
             continue

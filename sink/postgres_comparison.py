@@ -8,6 +8,7 @@ from typing import Any, Final
 import psycopg
 
 from sink.errors import Action, PostgresRefused, rule_of
+from sink.patience import Pause, patiently
 from sink.postgres import Connection, translated
 from sink.rebuild_tables import (
     Comparison,
@@ -22,11 +23,19 @@ from sink.tables import TableName
 REPAIR_ROWS_MAX: Final = 2_000
 """Rows in one transaction: nobody waits long for a lock, and the sink goes on between two."""
 _DUPLICATE: Final = "23505"
-_SESSION: Final = """
+SESSION: Final = """
 -- Reading whole tables takes its time, and sorting and joining them some memory.
 set statement_timeout to 0;
 set work_mem to '256MB';
 set maintenance_work_mem to '256MB';
+do $$
+begin
+    -- A rebuild that is killed gives its locks back, also in the middle of a long statement.
+    set client_connection_check_interval to '1s';
+exception when invalid_parameter_value then
+    -- This server's system cannot tell; it will notice at the statement's end.
+end
+$$;
 """
 
 
@@ -50,10 +59,15 @@ class Comparer:
         connection: its session; one that is used for nothing else.
         working: the table and its working tables.
         owner: the table of the merchant's own rows, under which progress is kept.
+        pause: waits before something is tried again.
     """
 
-    def __init__(self, connection: Connection, *, working: Working, owner: TableName) -> None:
+    def __init__(
+        self, connection: Connection, *, working: Working, owner: TableName, pause: Pause
+    ) -> None:
         self._connection = connection
+        self._pause = pause
+        self._generation = 0
         self._working = working
         self._owner = owner
 
@@ -92,15 +106,18 @@ class Comparer:
 
     def compare(self, comparison: Comparison) -> Counter[Finding]:
         """Find every key whose row differs; how many there are of each finding."""
-        session = self._session()
+        patiently(lambda: self._differ(comparison), pause=self._pause)
         with translated():
-            with session.transaction():
-                for statement in comparison.difference_statements():
-                    session.execute(statement)
-            session.execute(
+            self._session().execute(
                 comparison.unreadable_statement(), [self._owner.schema, self._owner.table]
             )
         return self._counts(comparison)
+
+    def _differ(self, comparison: Comparison) -> None:
+        session = self._session()
+        with translated(), session.transaction():
+            for statement in comparison.difference_statements():
+                session.execute(statement)
 
     def explain(self, comparison: Comparison) -> Counter[Finding]:
         """Strike out what records that were read meanwhile explain; what is left."""
@@ -115,8 +132,12 @@ class Comparer:
 
     def changed(self, comparison: Comparison) -> dict[str, int]:
         """In how many rows each column differs, for those columns that do."""
-        with translated():
-            row = self._session().execute(comparison.changed_statement()).fetchone()
+
+        def counts() -> Any:
+            with translated():
+                return self._session().execute(comparison.changed_statement()).fetchone()
+
+        row = patiently(counts, pause=self._pause)
         assert row is not None
         return {
             name: count for name, count in zip(comparison.values, row, strict=True) if count > 0
@@ -132,18 +153,30 @@ class Comparer:
         A row that cannot be changed (a foreign key holds it, a trigger refuses it) is counted and
         stays; the others go on.
         """
-        last = self._number(comparison.last_number_statement())
-        statements = comparison.repair_statements()
-        for start in range(0, last, REPAIR_ROWS_MAX):
+        for finding in Finding:
+            yield from self._in_turn(comparison, finding, comparison.repair_statements(finding))
+
+    def follow(self, comparison: Comparison) -> Iterator[Repaired]:
+        """Give rows that had no record, or were ahead of it, what the shadow has by now."""
+        for finding in (Finding.EXTRA, Finding.AHEAD):
+            yield from self._in_turn(comparison, finding, comparison.follow_statements())
+
+    def _in_turn(
+        self, comparison: Comparison, finding: Finding, statements: Collection[str]
+    ) -> Iterator[Repaired]:
+        with translated():
+            row = (
+                self._session().execute(comparison.numbers_statement(), [finding.value]).fetchone()
+            )
+        assert row is not None
+        first, last = row
+        for start in range(first, last, REPAIR_ROWS_MAX):
             yield self._repaired(statements, start, min(start + REPAIR_ROWS_MAX, last))
 
     def _repaired(self, statements: Collection[str], start: int, end: int) -> Repaired:
         """Put right the rows whose numbers are above `start` and not above `end`."""
-        session = self._session()
         try:
-            with translated(), session.transaction():
-                for statement in statements:
-                    session.execute(statement, [start, end])
+            patiently(lambda: self._put_right(statements, start, end), pause=self._pause)
         except PostgresRefused as refused:
             if rule_of(refused.sqlstate).action is not Action.DEAD_LETTER:
                 raise
@@ -161,6 +194,12 @@ class Comparer:
             refused_rows.update(half.refused)
         return Repaired(rows=end - start, refused=refused_rows)
 
+    def _put_right(self, statements: Collection[str], start: int, end: int) -> None:
+        session = self._session()
+        with translated(), session.transaction():
+            for statement in statements:
+                session.execute(statement, [start, end])
+
     def _number(self, statement: str) -> int:
         with translated():
             row = self._session().execute(statement).fetchone()
@@ -173,9 +212,9 @@ class Comparer:
         return row != (None,)
 
     def _session(self) -> "psycopg.Connection[Any]":
-        generation = self._connection.generation
         session = self._connection.session()
-        if self._connection.generation != generation:
+        if self._generation != self._connection.generation:
             with translated():
-                session.execute(_SESSION)
+                session.execute(SESSION)
+            self._generation = self._connection.generation
         return session

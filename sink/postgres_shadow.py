@@ -15,6 +15,8 @@ from sink.tables import TableName, key_of, lock_key, quoted
 
 _LOCK_CLASS: Final = 0x7374_7262
 """Advisory locks of rebuilds: one of a table at a time."""
+LOCK_TIMEOUT: Final = "3s"
+_LOCK_NOT_HAD: Final = "55P03"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,33 +61,45 @@ class Shadow:
     def lock(self) -> None:
         """Keep others from rebuilding the same table, as long as this session lives.
 
+        Waits a moment: of a rebuild that was killed Postgres may not have heard yet.
+
         Raises:
             RebuildTaken: another process does.
         """
-        with translated():
-            row = (
-                self._connection.session()
-                .execute(
-                    "select pg_try_advisory_lock($1, $2)",
+        session = self._connection.session()
+        try:
+            with translated(), session.transaction():
+                session.execute(f"set local lock_timeout to '{LOCK_TIMEOUT}'")
+                session.execute(
+                    "select pg_advisory_lock($1, $2)",
                     [_LOCK_CLASS, lock_key(str(self.own.target))],
                 )
-                .fetchone()
-            )
-        if row != (True,):
+        except PostgresRefused as refused:
+            if refused.sqlstate != _LOCK_NOT_HAD:
+                raise
             raise RebuildTaken(
                 f"{self.own.target} is being rebuilt or verified by another process; wait for it."
-            )
+            ) from refused
 
-    def open(self, *, topic_id: str, starts: Mapping[int, int]) -> dict[int, int]:
+    def open(
+        self, *, topic_id: str, starts: Mapping[int, int], ends: Mapping[int, int]
+    ) -> dict[int, int]:
         """Begin, or go on where a rebuild was interrupted; the next offset of each partition.
 
         Args:
             topic_id: of the topic as it is now; what was read of another one is thrown away.
             starts: its partitions and their first offsets.
+            ends: how far it is to be read; a shadow that knows more is thrown away as well.
         """
-        found = self._progress()
+        # A transaction of a rebuild that was killed may be about to end.
+        found = self._progress(wait=True)
         same_topic = {one.topic_id for one in found} == {topic_id} and len(found) == len(starts)
-        if same_topic and self._shadow_stands(sum(one.records for one in found)):
+        within = all(
+            one.next_offset <= max(starts[one.partition], ends[one.partition])
+            for one in found
+            if same_topic
+        )
+        if same_topic and within and self._shadow_stands(sum(one.records for one in found)):
             return {one.partition: one.next_offset for one in found}
         self.drop()
         with translated():
@@ -236,9 +250,11 @@ class Shadow:
             session.execute(self._end, self._name)
         self._fits.clear()
 
-    def _progress(self) -> list["_Progress"]:
+    def _progress(self, *, wait: bool = False) -> list["_Progress"]:
+        """How far each partition was read; waits for what moves it just now if `wait`."""
+        statement = f"{self._progress_of} for update" if wait else self._progress_of
         with translated():
-            rows = self._connection.session().execute(self._progress_of, self._name)
+            rows = self._connection.session().execute(statement, self._name)
             return [
                 _Progress(
                     partition=number,

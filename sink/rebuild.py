@@ -5,6 +5,7 @@ the live sink writes meanwhile stays: a row is only taken for wrong if no record
 that came after the reading began included.
 """
 
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from sink.errors import SuspiciousTopic, TopicMissing
 from sink.filling import Site, fill
 from sink.kafka_ranges import Extent, TopicReader, places_of
 from sink.load import WriterSchema
+from sink.patience import Pause, patiently
 from sink.postgres import Connection
 from sink.postgres_comparison import Comparer
 from sink.postgres_offsets import Offsets
@@ -111,6 +113,7 @@ class Rebuild:
         connection: a session that is used for nothing else.
         writer: what follows from a schema id.
         processes: that read one topic side by side at most.
+        pause: waits before something is tried again that others were in the way of.
     """
 
     def __init__(
@@ -122,6 +125,7 @@ class Rebuild:
         writer: Callable[[int], WriterSchema],
         watcher: Watcher,
         processes: int,
+        pause: Pause = time.sleep,
     ) -> None:
         self._site = site
         self._reader = reader
@@ -129,6 +133,7 @@ class Rebuild:
         self._writer = writer
         self._watcher = watcher
         self._processes = processes
+        self._pause = pause
         self._tables = Tables(connection)
         self._offsets = Offsets(connection, schema=site.schema)
 
@@ -148,26 +153,32 @@ class Rebuild:
         shadow = self._site.shadow(self._connection, table)
         shadow.lock()
         ends = extent.ends if apply else self._written(topic, extent)
-        reached = shadow.open(topic_id=extent.topic_id, starts=extent.starts)
+        reached = shadow.open(topic_id=extent.topic_id, starts=extent.starts, ends=ends)
         self._read(table, reached, ends)
         self._watcher.comparing(table)
-        writers = [self._writer(schema_id) for schema_id in shadow.schema_ids()]
         found = [
             one
             for working in (shadow.own, shadow.connect)
-            if (one := self._compared(working, writers, shadow, apply=apply)) is not None
+            if (one := self._compared(working, shadow, apply=apply)) is not None
         ]
-        if any(WITHOUT_RECORD & one.findings.keys() for one in found):
-            self._explain(table, topic, found, shadow)
+        doubted = any(WITHOUT_RECORD & one.findings.keys() for one in found)
+        if doubted:
+            self._explain(table, topic, found, shadow, apply=apply)
+        for one in found:
+            one.take_stock()
+        records, unreadable = shadow.records(), shadow.unreadable()
         if apply:
             for one in found:
                 _check(one)
-        tables = [self._finished(one, apply=apply) for one in found]
+            for one in found:
+                self._put_right(one)
+            if doubted:
+                self._catch_up(table, topic, found, shadow)
         report = Report(
             table=table,
-            records=shadow.records(),
-            tables=tables,
-            unreadable=shadow.unreadable(),
+            records=records,
+            tables=[one.report() for one in found],
+            unreadable=unreadable,
         )
         if apply and not report.incomplete:
             self._offsets.begin_at(places_of(topic, extent.ends))
@@ -194,72 +205,101 @@ class Rebuild:
             told=self._watcher.passed,
         )
 
-    def _compared(
-        self, working: Working, writers: Sequence[WriterSchema], shadow: Shadow, *, apply: bool
-    ) -> "_Found | None":
+    def _compared(self, working: Working, shadow: Shadow, *, apply: bool) -> "_Found | None":
         """What differs in one table; none if neither the topic nor the database has it."""
-        comparer = Comparer(self._connection, working=working, owner=shadow.own.target)
-        in_topic, in_database = comparer.shadow_exists(), comparer.target_exists()
-        if not (in_topic or in_database):
+        comparer = Comparer(
+            self._connection, working=working, owner=shadow.own.target, pause=self._pause
+        )
+        if not (comparer.shadow_exists() or comparer.target_exists()):
             return None
+        found = self._prepared(comparer, working, shadow, apply=apply)
+        found.findings = (
+            comparer.compare(found.comparison)
+            if found.in_database
+            else Counter({Finding.MISSING: comparer.rows(found.comparison)})
+        )
+        return found
+
+    def _prepared(
+        self, comparer: Comparer, working: Working, shadow: Shadow, *, apply: bool
+    ) -> "_Found":
+        """A table that can take its shadow's rows if `apply`, and a shadow to compare it with."""
+        writers = [self._writer(schema_id) for schema_id in shadow.schema_ids()]
         columns = {column.name: column for one in writers for column in one.shape.columns}
         if not columns:
             raise SuspiciousTopic(
                 f"The topic of {working.target} holds no record, and the table is there. Nothing "
                 "was changed. Is KAFKA_NAMESPACE right? Drop the table if it is."
             )
-        if apply and in_topic:
+        if apply and comparer.shadow_exists():
             shapes = {one.schema_id: one.shape for one in writers}
-            kept = self._tables.fit(working.target, shapes, key=working.key)
-            in_database = True
+            kept = patiently(
+                lambda: self._tables.fit(working.target, shapes, key=working.key),
+                pause=self._pause,
+            )
         else:
             kept = self._tables.kept(working.target, columns)
         comparison = comparison_of(working, columns, kept=kept)
         comparer.make_newest_only(comparison)
-        findings = (
-            comparer.compare(comparison)
-            if in_database
-            else Counter({Finding.MISSING: comparer.rows(comparison)})
-        )
+        in_database = comparer.target_exists()
         return _Found(
             comparer=comparer,
             comparison=comparison,
             in_database=in_database,
-            findings=findings,
             columns_missing=sorted(columns.keys() - kept) if in_database else (),
         )
 
-    def _explain(self, table: str, topic: str, found: Sequence["_Found"], shadow: Shadow) -> None:
+    def _explain(
+        self,
+        table: str,
+        topic: str,
+        found: "Sequence[_Found]",
+        shadow: Shadow,
+        *,
+        apply: bool,
+    ) -> None:
         """Read on, and strike out the rows that a newer record has made."""
+        self._read_on(table, topic, found, shadow, apply=apply)
+        for one in found:
+            if one.in_database:
+                one.findings = one.comparer.explain(one.comparison)
+
+    def _catch_up(self, table: str, topic: str, found: "Sequence[_Found]", shadow: Shadow) -> None:
+        """Give the rows that were deleted or set back what the sink has passed over meanwhile.
+
+        As long as a row claimed a later time, the guard kept its newest records out.
+        """
+        self._read_on(table, topic, found, shadow, apply=True)
+        for one in found:
+            for repaired in one.comparer.follow(one.comparison):
+                one.refused.update(repaired.refused)
+
+    def _read_on(
+        self,
+        table: str,
+        topic: str,
+        found: "Sequence[_Found]",
+        shadow: Shadow,
+        *,
+        apply: bool,
+    ) -> None:
+        """Take in what was published up to now."""
         extent = self._reader.extent(topic)
         assert extent is not None
         for one in found:
             one.comparer.let_more_in()
         self._read(table, shadow.next_offsets(), extent.ends)
         for one in found:
-            one.comparer.make_newest_only(one.comparison)
-            if one.in_database:
-                one.findings = one.comparer.explain(one.comparison)
+            # A newer record may name a newer schema: its row is not to lack the new columns.
+            now = self._prepared(one.comparer, one.comparison.working, shadow, apply=apply)
+            one.comparison, one.columns_missing = now.comparison, now.columns_missing
 
-    def _finished(self, found: "_Found", *, apply: bool) -> TableReport:
-        """Put one table right if `apply`, and say what was found."""
-        comparer, comparison = found.comparer, found.comparison
-        name, keys = comparison.working.target, comparer.rows(comparison)
-        changed = comparer.changed(comparison) if found.in_database else {}
-        refused: Counter[str] = Counter()
-        if apply:
-            self._watcher.repairing(name.table, sum(found.findings.values()))
-            for repaired in comparer.repair(comparison):
-                refused.update(repaired.refused)
-                self._watcher.passed(repaired.rows)
-        return TableReport(
-            name=name,
-            keys=keys,
-            findings=dict(found.findings),
-            changed=changed,
-            columns_missing=found.columns_missing,
-            refused=dict(refused),
-        )
+    def _put_right(self, found: "_Found") -> None:
+        rows = sum(found.findings.values())
+        self._watcher.repairing(found.comparison.working.target.table, rows)
+        for repaired in found.comparer.repair(found.comparison):
+            found.refused.update(repaired.refused)
+            self._watcher.passed(repaired.rows)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -269,14 +309,33 @@ class _Found:
     comparer: Comparer
     comparison: Comparison
     in_database: bool
-    findings: Counter[Finding]
     columns_missing: Sequence[str]
+    keys: int = 0
+    findings: Counter[Finding] = field(default_factory=Counter)
+    changed: Mapping[str, int] = field(default_factory=dict)
+    refused: Counter[str] = field(default_factory=Counter)
+
+    def take_stock(self) -> None:
+        """Count what is there, before anything is put right."""
+        self.keys = self.comparer.rows(self.comparison)
+        if self.in_database:
+            self.changed = self.comparer.changed(self.comparison)
+
+    def report(self) -> TableReport:
+        """What became of it."""
+        return TableReport(
+            name=self.comparison.working.target,
+            keys=self.keys,
+            findings=dict(self.findings),
+            changed=self.changed,
+            columns_missing=self.columns_missing,
+            refused=dict(self.refused),
+        )
 
 
 def _check(found: _Found) -> None:
     """Refuse what looks like another topic than the table's."""
-    extra = found.findings.get(Finding.EXTRA, 0)
-    keys = found.comparer.rows(found.comparison)
+    extra, keys = found.findings.get(Finding.EXTRA, 0), found.keys
     if extra > keys:
         raise SuspiciousTopic(
             f"{extra} rows of {found.comparison.working.target} have no record in the topic, "

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, assert_never
 
 from schemas.meta import EVENT_AT, OPERATION, Operation
 from sink.sql import query
@@ -52,7 +52,7 @@ class Working:
 
     @property
     def difference(self) -> TableName:
-        """The keys whose row differs, numbered in the order of the keys."""
+        """The keys whose row differs, numbered by finding, and then in the order of the keys."""
         return self._named("difference")
 
     def _named(self, what: str) -> TableName:
@@ -126,6 +126,7 @@ class Comparison:
     def difference_statements(self) -> list[str]:
         """The statements that find every key whose row differs."""
         key, difference = self.working.key, self.working.difference.quoted
+        either_key = [f"coalesce(staged.{quoted(name)}, mine.{quoted(name)})" for name in key]
         columns = [name for name in self.values if name not in key and name != EVENT_AT]
         names = ", ".join(f"{quoted(name)} text" for name in key)
         return [
@@ -135,13 +136,11 @@ class Comparison:
             self._query(
                 "difference",
                 key=_listed(key),
-                either_key=", ".join(
-                    f"coalesce(staged.{quoted(name)}, mine.{quoted(name)})" for name in key
-                ),
+                either_key=", ".join(either_key),
                 same=_same("staged", "mine", key=key),
                 columns=", ".join(f"mine.{quoted(name)}" for name in columns),
                 values=", ".join(self.values[name] for name in columns),
-                places=", ".join(str(place) for place in range(1, len(key) + 1)),
+                places=", ".join(f'{name} collate "C"' for name in either_key),
             ),
             f"analyze {difference}",
         ]
@@ -166,9 +165,9 @@ class Comparison:
         """How many keys the topic has."""
         return self._query("rows")
 
-    def last_number_statement(self) -> str:
-        """The highest number of a differing key; 0 if there is none."""
-        return self._query("last_number")
+    def numbers_statement(self) -> str:
+        """Above which number and up to which the keys of a finding stand; `$1` is the finding."""
+        return self._query("numbers")
 
     def changed_statement(self) -> str:
         """In how many rows each column differs, in the order of `values`."""
@@ -183,26 +182,40 @@ class Comparison:
             mine_same=self._found_as("mine"),
         )
 
-    def repair_statements(self) -> list[str]:
-        """What puts the rows right whose numbers are above `$1` and not above `$2`.
+    def repair_statements(self, finding: Finding) -> list[str]:
+        """What puts rows of one finding right, whose numbers are above `$1` and not above `$2`.
 
-        The first two touch a row only as it was seen: what the sink wrote meanwhile stays.
+        A row that has no record, or is ahead of it, is touched only as it was seen: what the sink
+        wrote meanwhile stays. Every statement takes its locks in the order of the numbers.
         """
-        return [
-            self._query("remove", same=self._found_as("mine")),
-            self._query(
-                "set_back", same=self._found_as("mine"), staged_same=self._found_as("staged")
-            ),
-            upsert_sql(
-                self.working.target,
-                key=self.working.key,
-                columns=self.columns,
-                absent=self.absent,
-                values=[f"staged.{quoted(column.name)}" for column in self.columns],
-                source=self._query("staged", staged_same=self._found_as("staged")),
-                guard=Guard.NOT_OLDER,
-            ),
-        ]
+        same, staged_same = self._found_as("mine"), self._found_as("staged")
+        # Neither a delete nor an update says in which order it goes.
+        lock = self._query("lock", same=same)
+        match finding:
+            case Finding.EXTRA:
+                return [lock, self._query("remove", same=same)]
+            case Finding.AHEAD:
+                set_back = self._query("set_back", same=same, staged_same=staged_same)
+                return [lock, set_back, self._upsert(staged_same)]
+            case Finding.MISSING | Finding.WRONG | Finding.BEHIND:
+                return [self._upsert(staged_same)]
+            case _:
+                assert_never(finding)
+
+    def follow_statements(self) -> list[str]:
+        """What gives rows the newest record of the shadow, where it has one."""
+        return [self._upsert(self._found_as("staged"))]
+
+    def _upsert(self, staged_same: str) -> str:
+        return upsert_sql(
+            self.working.target,
+            key=self.working.key,
+            columns=self.columns,
+            absent=self.absent,
+            values=[f"staged.{quoted(column.name)}" for column in self.columns],
+            source=self._query("staged", staged_same=staged_same),
+            guard=Guard.NOT_OLDER,
+        )
 
     def _found_as(self, other: str) -> str:
         return _same("found", other, key=self.working.key)

@@ -7,7 +7,7 @@ select
         when mine._event_at > staged._event_at then 'ahead'
         when mine._event_at is null or mine._event_at < staged._event_at then 'behind'
         else 'wrong'
-    end,
+    end as finding,
     mine._event_at
 from {shadow} as staged
 full join {target} as mine on {same}
@@ -15,4 +15,6 @@ where mine.id is null
     or staged.id is null
     or mine._event_at is distinct from staged._event_at
     or ({columns}) is distinct from ({values})
-order by {places}
+-- Within a finding in the order of the bytes, in which the sink locks rows, too: who takes locks in
+-- one order cannot deadlock.
+order by finding, {places}

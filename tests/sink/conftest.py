@@ -11,7 +11,9 @@ import pytest
 from sink.postgres_database import PostgresDatabase
 from tests.end_to_end.services import Service
 from tests.infrastructure import Infrastructure
+from tests.sink.changes import TICKET, schema_of
 from tests.sink.publisher import Publisher
+from tests.sink.rebuilding import Workplace
 
 SinkStarter = Callable[..., Service]
 
@@ -40,6 +42,19 @@ def publisher(stack: Infrastructure, namespace: str) -> Iterator[Publisher]:
     made.make_topic(made.names.dead_letters, partitions=1)
     yield made
     made.close()
+
+
+@pytest.fixture
+def tickets(publisher: Publisher) -> int:
+    """The schema's id of an object topic for tickets."""
+    publisher.make_topic(publisher.names.object_topic("ticket"))
+    return publisher.register("ticket", schema_of(TICKET))
+
+
+@pytest.fixture
+def workplace(stack: Infrastructure, namespace: str, database_url: str) -> Workplace:
+    """Rebuilds in the fresh namespace and the fresh database."""
+    return Workplace(stack, namespace=namespace, database_url=database_url)
 
 
 @pytest.fixture

@@ -1,87 +1,32 @@
 """Tables made again from their topics, on real Kafka, registry and Postgres, while in use."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 
 import psycopg
 import pytest
 
 from schemas.codec import frame
-from sink.errors import RebuildTaken, SuspiciousTopic, TopicMissing
+from sink.errors import SuspiciousTopic, TopicMissing
 from sink.rebuild_tables import Finding
 from tests.end_to_end.services import eventually
-from tests.infrastructure import Infrastructure
-from tests.sink.changes import EPOCH, JSONB, SECOND, TICKET, TIMESTAMP, change, schema_of
+from tests.sink.changes import change
 from tests.sink.conftest import SinkStarter
 from tests.sink.publisher import Publisher
-from tests.sink.rebuilding import Steps, Workplace, findings, only
+from tests.sink.rebuilding import (
+    ALL_WRITTEN,
+    Workplace,
+    findings,
+    only,
+    published,
+    rows,
+)
 from tests.sink.test_sink_process import ARRIVE_SECONDS_MAX, arrives, first
 
 pytestmark = pytest.mark.stack
 Session = psycopg.Connection[Any]
-KILLS = 10
-EVERYTHING = (
-    "select array_agg(to_jsonb(t) - '_synced_at' order by _account_id, id) from {table} as t"
-)
-
-
-ALL_WRITTEN = "update stripeline.partition_offset set next_offset = 1000000"
-"""As a sink leaves it that has seen everything."""
-
-
-@pytest.fixture
-def workplace(stack: Infrastructure, namespace: str, database_url: str) -> Workplace:
-    return Workplace(stack, namespace=namespace, database_url=database_url)
-
-
-@pytest.fixture
-def tickets(publisher: Publisher) -> int:
-    """The schema's id of an object topic for tickets."""
-    publisher.make_topic(publisher.names.object_topic("ticket"))
-    return publisher.register("ticket", schema_of(TICKET))
-
-
-def rows(postgres: Session, table: str = "stripe.ticket") -> Any:
-    return first(postgres, EVERYTHING.format(table=table))
-
-
-def published(publisher: Publisher, schema_id: int, objects: int, *, at: int = 1) -> None:
-    """Two changes of each object, the last of one being its delete."""
-    for step in (at, at + 1):
-        publisher.publish(
-            "ticket",
-            schema_id,
-            [
-                change(f"o{n:05}", step, title=f"v{step}", body='{"a": 1}', amount=n)
-                for n in range(objects)
-            ],
-        )
-    publisher.publish(
-        "ticket", schema_id, [change("o00000", at + 2, operation="deleted", title="last")]
-    )
-
-
-class At(Steps):
-    """Does something once, when a rebuild is about to compare or to put right."""
-
-    def __init__(self, moment: str, action: Callable[[], None]) -> None:
-        self._moment = moment
-        self._action: Callable[[], None] | None = action
-
-    def comparing(self, _table: str) -> None:
-        self._reached("comparing")
-
-    def repairing(self, _table: str, _rows: int) -> None:
-        self._reached("repairing")
-
-    def _reached(self, moment: str) -> None:
-        if moment == self._moment and self._action is not None:
-            action, self._action = self._action, None
-            action()
 
 
 def test_a_fresh_database_is_filled_and_the_sink_goes_on_from_there(
@@ -183,31 +128,6 @@ def test_verify_changes_nothing_and_leaves_nothing_behind(
 _CHANGES = "select array_agg(xmin::text order by id) from stripe.ticket"
 
 
-def test_a_rebuild_while_the_sink_writes_ends_equal_to_a_table_never_rebuilt(
-    workplace: Workplace,
-    publisher: Publisher,
-    postgres: Session,
-    tickets: int,
-    sink: SinkStarter,
-) -> None:
-    published(publisher, tickets, 300)
-    sink().start()
-    arrives(postgres, "select count(*) from stripe.ticket where title = 'last'", 1)
-    postgres.execute("update stripe.ticket set title = 'forged' where id < 'o00050'")
-    postgres.execute("delete from stripe.ticket where id between 'o00100' and 'o00120'")
-
-    def others_change(at: int) -> None:
-        published(publisher, tickets, 330, at=at)
-        changed = f"select count(*) from stripe.ticket where title = 'v{at + 1}'"
-        arrives(postgres, changed, 329)
-
-    for moment, at in (("comparing", 10), ("repairing", 20)):
-        postgres.execute("update stripe.ticket set title = 'forged' where id like '%7'")
-        workplace.rebuild("ticket", steps=At(moment, partial(others_change, at)))
-        assert workplace.said("rebuild", "ticket", "--into", "never_rebuilt")[0] == 0
-        assert rows(postgres) == rows(postgres, "never_rebuilt.ticket")
-
-
 def test_a_reader_during_a_rebuild_never_sees_fewer_rows(
     workplace: Workplace, publisher: Publisher, postgres: Session, tickets: int
 ) -> None:
@@ -289,50 +209,6 @@ def test_a_row_that_a_foreign_key_holds_is_reported_and_the_others_are_put_right
     assert findings(workplace.verify("ticket")) == {Finding.EXTRA: 1}
 
 
-def test_a_rebuild_killed_ten_times_ends_right(
-    workplace: Workplace, publisher: Publisher, postgres: Session, tickets: int
-) -> None:
-    published(publisher, tickets, 4_000)
-    workplace.rebuild("ticket")
-    right = rows(postgres)
-    postgres.execute("update stripe.ticket set title = 'forged'")
-    postgres.execute("delete from stripe.ticket where id < 'o01000'")
-    moments = ("reading", "comparing", "putting")
-    for kill in range(KILLS):
-        with workplace.command("rebuild", "ticket") as process:
-            assert process.stdout is not None
-            assert any(moments[kill % len(moments)] in line for line in process.stdout)
-            process.kill()
-    code, told = workplace.said("rebuild", "ticket")
-    assert code == 0, told
-    assert rows(postgres) == right
-    assert first(postgres, "select count(*) from stripeline.rebuild_progress") == 0
-
-
-def test_an_interrupted_rebuild_goes_on_where_it_stood(
-    workplace: Workplace, publisher: Publisher, postgres: Session, tickets: int
-) -> None:
-    published(publisher, tickets, 20)
-
-    def interrupted() -> None:
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        workplace.rebuild("ticket", steps=At("comparing", interrupted))
-    passed: list[int] = []
-
-    class Counting(Steps):
-        def passed(self, *offsets: int) -> None:
-            passed.extend(offsets)
-
-    publisher.publish("ticket", tickets, [change("new", 1)])
-    report = workplace.rebuild("ticket", steps=Counting())
-    assert report.records == 42
-    assert findings(report) == {Finding.MISSING: 21}
-    assert first(postgres, "select count(*) from stripe.ticket") == 21
-    assert sum(passed) < 40
-
-
 def test_a_record_that_cannot_be_read_is_told_and_its_row_is_left_alone(
     workplace: Workplace, publisher: Publisher, postgres: Session, tickets: int
 ) -> None:
@@ -348,53 +224,6 @@ def test_a_record_that_cannot_be_read_is_told_and_its_row_is_left_alone(
     code, told = workplace.said("verify", "ticket")
     assert code == 1
     assert "2 records cannot be read" in told
-
-
-def test_several_processes_read_what_one_does(
-    workplace: Workplace,
-    publisher: Publisher,
-    postgres: Session,
-    tickets: int,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("sink.filling.SEVERAL_RECORDS_MIN", 10)
-    published(publisher, tickets, 500)
-    report = workplace.rebuild("ticket", processes=2)
-    assert report.records == 1_001
-    assert findings(report) == {Finding.MISSING: 500}
-    assert not workplace.verify("ticket").differs
-
-
-def test_a_field_that_moved_out_of_extra_fills_its_column_on_rebuild(
-    workplace: Workplace, publisher: Publisher, postgres: Session, tickets: int
-) -> None:
-    publisher.publish("ticket", tickets, [change("a", 1, title="t")])
-    workplace.rebuild("ticket")
-    wider = publisher.register("ticket", schema_of({**TICKET, "due_at": TIMESTAMP, "tags": JSONB}))
-    publisher.publish("ticket", wider, [change("a", 2, title="t", due_at=0, tags='["x"]')])
-    postgres.execute(ALL_WRITTEN)
-    found = workplace.verify("ticket")
-    assert only(found).columns_missing == ["due_at", "tags"]
-    assert found.differs
-    workplace.rebuild("ticket")
-    assert first(postgres, "select due_at is not null and tags = '[\"x\"]' from stripe.ticket")
-    assert not workplace.verify("ticket").differs
-
-
-def test_what_the_sink_has_not_written_yet_is_no_difference(
-    workplace: Workplace,
-    publisher: Publisher,
-    postgres: Session,
-    tickets: int,
-    sink: SinkStarter,
-) -> None:
-    published(publisher, tickets, 10)
-    service = sink().start()
-    arrives(postgres, "select count(*) from stripe.ticket where title = 'last'", 1)
-    service.stop()
-    published(publisher, tickets, 12, at=30)
-    assert not workplace.verify("ticket").differs
-    assert findings(workplace.rebuild("ticket")) == {Finding.BEHIND: 10, Finding.MISSING: 2}
 
 
 def test_a_topic_that_is_not_there_or_is_another_one_changes_nothing(
@@ -420,38 +249,3 @@ def test_a_topic_that_is_not_there_or_is_another_one_changes_nothing(
     with pytest.raises(SuspiciousTopic):
         workplace.rebuild("ticket")
     assert rows(postgres) == before
-
-
-def test_two_rebuilds_of_one_table_do_not_run_at_once(
-    workplace: Workplace, publisher: Publisher, tickets: int
-) -> None:
-    published(publisher, tickets, 10)
-
-    def meanwhile() -> None:
-        with pytest.raises(RebuildTaken):
-            workplace.verify("ticket")
-
-    workplace.rebuild("ticket", steps=At("comparing", meanwhile))
-
-
-def test_a_replay_applies_what_came_since_under_the_guard(
-    workplace: Workplace, publisher: Publisher, postgres: Session, tickets: int
-) -> None:
-    day = 86_400 * SECOND
-    old = [change(name, 0, title="old") for name in "abc"]
-    new = [change(name, day, title="new") for name in "bc"]
-    publisher.publish_at("ticket", tickets, old, at=EPOCH)
-    publisher.publish_at("ticket", tickets, new, at=EPOCH + day)
-    workplace.rebuild("ticket")
-    postgres.execute("delete from stripe.ticket where id in ('a', 'b')")
-    postgres.execute("update stripe.ticket set title = 'newer', _event_at = now() where id = 'c'")
-    since = datetime.fromtimestamp((EPOCH + day) // SECOND, UTC).isoformat()
-    code, told = workplace.said("replay", "ticket", "--from", since)
-    assert (code, "2 records" in told, "1 rows changed" in told) == (0, True, True), told
-    titles = "select array_agg(id || ' ' || title order by id) from stripe.ticket"
-    assert first(postgres, titles) == ["b new", "c newer"]
-    assert workplace.said("replay", "ticket", "--from", "0")[0] == 0
-    assert first(postgres, titles) == ["a old", "b new", "c newer"]
-    code, told = workplace.said("replay", "ticket", "--from", "yesterday")
-    assert code == 2
-    assert "--from 2026-11-21T08:00" in told
