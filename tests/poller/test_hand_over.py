@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from producer.poll_cursor import RETENTION_SECONDS
+from runtime.errors import ExitCode
 from simulator.faults import FaultPlan, ResponseFault, ResponseFaultKind
 from simulator.simulation import Options
 from tests.end_to_end.installation import ARRIVE_SECONDS_MAX
@@ -19,6 +21,7 @@ pytestmark = pytest.mark.stack
 
 DAYS_BACK = 60
 GONE = "gone"
+POLL_OVERLAP_SECONDS = 600
 
 
 @pytest.fixture
@@ -109,3 +112,30 @@ def test_a_gap_of_more_than_30_days_is_told_and_made_up_for_by_a_backfill(
     assert "events older than 30 days are gone" in polled.poller.log()
     assert polled.poller.metric("stripeline_poll_backfill_due") == 0
     _assert_in_order(polled, expected)
+
+
+def test_a_change_older_than_the_pollers_window_is_healed_by_a_reconcile(polled: Polled) -> None:
+    customers = polled.client.v1.customers
+    backfill = polled.installation.service("producer", "backfill", "customer", name="backfill")
+    changed = customers.create({"name": "before"}).id
+    polled.simulator.advance(seconds=2)
+    backfill.launch()
+    assert backfill.wait() == ExitCode.OK, backfill.log()
+    _await_names(polled, {changed: "before"})
+    # Stripe made an event, whose webhook was lost, and lists it no more.
+    customers.update(changed, {"name": "after"})
+    polled.simulator.advance(seconds=RETENTION_SECONDS - POLL_OVERLAP_SECONDS)
+    assert [event.type for event in polled.client.v1.events.list().data][:1] == [
+        "customer.updated"
+    ]
+    polled.simulator.advance(seconds=2 * POLL_OVERLAP_SECONDS)
+    assert polled.client.v1.events.list().data == []
+    reconcile = polled.installation.service(
+        "producer", "reconcile", "customer", name="reconcile", RECONCILE_SETTLE_SECONDS="0"
+    )
+    reconcile.launch()
+
+    assert reconcile.wait() == ExitCode.DIFFERENCE_FOUND, reconcile.log()
+
+    _await_names(polled, {changed: "after"})
+    _assert_in_order(polled, {changed: "after"})
