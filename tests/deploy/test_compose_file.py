@@ -25,6 +25,30 @@ OURS: dict[str, type[BaseSettings]] = {
 }
 
 
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - of a container
+NEEDLESS = {"KAFKA_USERNAME", "KAFKA_PASSWORD", "KAFKA_SASL_MECHANISM"}
+"""The Kafka of the composition asks nobody for them."""
+INSIDE: dict[str, str | int] = {
+    "KAFKA_BOOTSTRAP_SERVERS": "kafka:9092",
+    "KAFKA_SECURITY_PROTOCOL": "PLAINTEXT",
+    "TOPIC_REPLICATION_FACTOR": 1,
+    "SCHEMA_REGISTRY_URL": "http://registry:8080/apis/ccompat/v7",
+    "DATABASE_URL": (
+        "postgresql://stripeline:${POSTGRES_PASSWORD:-stripeline}@postgres:5432/stripeline"
+    ),
+    "HEALTH_HOST": EVERYWHERE,
+    "HEALTH_PORT": 9100,
+    "WEBHOOK_HOST": EVERYWHERE,
+    "WEBHOOK_PORT": 8080,
+    "RELAY_INSTANCE": "relay-0",
+    "RELAY_MEMORY_FOLDER": "/var/lib/stripeline",
+    "SIMULATOR_HOST": EVERYWHERE,
+    "SIMULATOR_PORT": 12111,
+    "SIMULATOR_WEBHOOK_URL": "http://producer-webhook:8080/webhooks/stripe",
+}
+"""What follows from the services beside it."""
+
+
 def services() -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = yaml.safe_load(TEXT)["services"]
     return found
@@ -117,6 +141,29 @@ def test_our_services_are_given_settings_that_they_read(name: str) -> None:
     known = {field.upper() for field in OURS[name].model_fields}
 
     assert set(SERVICES[name]["environment"]) <= known
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_every_setting_reaches_the_service_that_reads_it_or_is_written_out(name: str) -> None:
+    known = {field.upper() for field in OURS[name].model_fields}
+
+    assert known - NEEDLESS == set(SERVICES[name]["environment"])
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_nothing_in_the_file_env_leads_a_service_out_of_the_composition(name: str) -> None:
+    environment = SERVICES[name]["environment"]
+    inside = {setting: value for setting, value in environment.items() if setting in INSIDE}
+
+    assert inside == {setting: INSIDE[setting] for setting in inside}
+    assert set(INSIDE) & {field.upper() for field in OURS[name].model_fields} == set(inside)
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_setting_is_passed_on_under_its_own_name_or_not_at_all(name: str) -> None:
+    for setting, value in SERVICES[name]["environment"].items():
+        for variable in re.findall(r"\$\{([A-Z_]+)", str(value)):
+            assert variable in {setting, "POSTGRES_PASSWORD"}
 
 
 @pytest.mark.parametrize("name", SERVICES)
