@@ -1,10 +1,11 @@
 """The page beside the schemas: which fields Stripe moved or removed, and what fills what."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 from schemas.columns import Column
 from schemas.conversions import Conversion
-from schemas.history import History
+from schemas.history import History, Lifetime
 from schemas.moved import Moved, Moves, fed
 from schemas.places import Place, place_text
 
@@ -30,10 +31,12 @@ def moves_page(columns: Columns, history: History, moves: Moves) -> str:
             "meant. The last two columns say which columns are filled from the other place; an",
             "old column of nested JSON is, where new bodies show the same value whole.",
             "",
+            *_ON_REQUEST,
+            "",
             "| Object | Stood at | Up to | Stands at | As | Old column, from new bodies "
             "| New column, from old bodies |",
             "| --- | --- | --- | --- | --- | --- | --- |",
-            *_moved_rows(fed_columns, moves),
+            *_moved_rows(fed_columns, history, moves),
             "",
             "## Told of all together",
             "",
@@ -69,13 +72,22 @@ def moves_page(columns: Columns, history: History, moves: Moves) -> str:
     )
 
 
-def _moved_rows(columns: Columns, moves: Moves) -> Iterator[str]:
+_ON_REQUEST: Final = """\
+An invoice's `charge_id` and `payment_intent_id` are told by its `payments` from 2025-03-31.basil
+on, and Stripe shows `payments` only where it is asked for: no event has it, and no list. So of an
+invoice in a newer version both columns are null. `stripe.invoice_payment` has the truth for
+invoices of every version, from events of its own: [docs/schemas.md](../../docs/schemas.md) has the
+join.\
+""".splitlines()
+
+
+def _moved_rows(columns: Columns, history: History, moves: Moves) -> Iterator[str]:
     for name, several in moves.by_type.items():
         for move in several:
             back = _filled(columns[name], move.old.field, move.new)
             forth = _filled(columns[name], move.new.field, move.old)
             yield (
-                f"| `{name}` | `{place_text(move.old)}` | {move.lifetime(name).last} "
+                f"| `{name}` | `{place_text(move.old)}` | {_until(history, move.lifetime(name))} "
                 f"| `{place_text(move.new)}` | {_how(move)} | {back} | {forth} |"
             )
 
@@ -102,6 +114,10 @@ def _filled(columns: Sequence[Column], field: str, place: Place) -> str:
 
 def _how(move: Moved) -> str:
     return "" if move.conversion is Conversion.SAME else move.conversion.value
+
+
+def _until(history: History, lifetime: Lifetime) -> str:
+    return lifetime.last if lifetime.last != history.newest else "still there"
 
 
 def _last(history: History, name: str) -> str:

@@ -126,8 +126,7 @@ def invoice_of_2019(name: str) -> Body:
 
 
 def invoice_of_2026(name: str) -> Body:
-    """Parent, payments and taxes are objects and lists."""
-    payment = {"charge": "ch_ages", "payment_intent": "pi_ages", "type": "payment_intent"}
+    """Parent and taxes are objects and lists; payments are shown on request only."""
     return {
         "id": f"in_{name}",
         "object": "invoice",
@@ -147,14 +146,6 @@ def invoice_of_2026(name: str) -> Body:
             },
             "type": "subscription_details",
         },
-        "payments": _list(
-            {
-                "id": f"inpay_{name}",
-                "object": "invoice_payment",
-                "is_default": True,
-                "payment": payment,
-            }
-        ),
         "status": "paid",
         "status_transitions": {"finalized_at": CREATED + 60, "paid_at": CREATED + 60},
         "total": 7140,
@@ -167,6 +158,18 @@ def invoice_of_2026(name: str) -> Body:
             }
         ],
     }
+
+
+def invoice_of_2026_with_payments(name: str) -> Body:
+    """The same, as it is shown to whoever asks for its payments."""
+    payment = {"charge": "ch_ages", "payment_intent": "pi_ages", "type": "payment_intent"}
+    shown = {
+        "id": f"inpay_{name}",
+        "object": "invoice_payment",
+        "is_default": True,
+        "payment": payment,
+    }
+    return {**invoice_of_2026(name), "payments": _list(shown)}
 
 
 def charge_of_2019(name: str) -> Body:
@@ -274,7 +277,9 @@ TWO_AGES: Final[Mapping[str, TwoAges]] = {
         event_type="invoice.updated",
         old=invoice_of_2019,
         new=invoice_of_2026,
-        only_old=frozenset({"application_fee_amount", "tax_percent"}),
+        only_old=frozenset(
+            {"application_fee_amount", "charge_id", "payment_intent_id", "tax_percent"}
+        ),
         nested=frozenset({"discounts"}),
     ),
     "charge": TwoAges(

@@ -22,7 +22,10 @@ from tests.simulator.shop import Shop
 
 pytestmark = pytest.mark.stack
 
-OBJECTS = "account,bank_account,coupon,customer,discount,person,subscription,subscription_item"
+OBJECTS = (
+    "account,bank_account,coupon,customer,discount,invoice,invoice_payment,person,subscription,"
+    "subscription_item"
+)
 BUS_KEY = "the-key-of-both-event-buses"
 ONE_WAY: dict[str, dict[str, Any]] = {
     "thin": {"path": "/thin", "payload": Payload.THIN},
@@ -262,6 +265,40 @@ def test_a_thin_event_without_a_snapshot_brings_the_object(world: World) -> None
     query = f"select status, _operation from stripe.subscription where id = '{made.id}'"
     world.await_rows(query, [{"status": "trialing", "_operation": "snapshot"}])
     world.send_nothing_to("thin")
+
+
+WHAT_PAID = """
+    select invoice.id, paid.payment ->> 'payment_intent' as payment_intent_id,
+           invoice.payment_intent_id as told
+    from stripe.invoice
+    left join stripe.invoice_payment paid
+           on paid.invoice_id = invoice.id and paid.status = 'paid' and paid._deleted_at is null
+"""
+
+
+@pytest.mark.parametrize("way", ["events", "backfill"])
+def test_what_paid_an_invoice_is_told_by_its_payments(world: World, way: str) -> None:
+    if way == "events":
+        world.send_to("payments")
+    subscription = Shop(world.client).subscription()
+    invoice_id = str(subscription.latest_invoice)
+    if way == "backfill":
+        backfill = world.installation.service(
+            "producer", "backfill", "invoice", "invoice_payment", name="backfill"
+        )
+        backfill.launch()
+        assert backfill.wait() == 0
+    payments = world.client.v1.invoice_payments.list({"invoice": invoice_id})
+    (payment,) = payments.data
+
+    expected = {
+        "id": invoice_id,
+        "payment_intent_id": payment.payment.payment_intent,
+        "told": None,
+    }
+    world.await_rows(f"{WHAT_PAID} where invoice.id = '{invoice_id}'", [expected])
+    assert expected["payment_intent_id"]
+    world.send_nothing_to("payments")
 
 
 def test_thin_events_that_name_no_object_or_no_id_bring_it(

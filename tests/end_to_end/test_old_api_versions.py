@@ -18,6 +18,7 @@ from tests.end_to_end.bodies_of_two_ages import (
     OLD_VERSION,
     TWO_AGES,
     Body,
+    invoice_of_2026_with_payments,
 )
 from tests.end_to_end.installation import ARRIVE_SECONDS_MAX, Installation
 from tests.end_to_end.services import eventually
@@ -155,6 +156,19 @@ def without_what_differs(name: str, record: dict[str, Any]) -> dict[str, Any]:
     return compared(name, record) | {
         field: record[field] for field in META_FIELDS if field not in tells
     }
+
+
+def test_an_invoice_that_shows_its_payments_tells_what_paid_it(
+    installation: Installation,
+) -> None:
+    body = invoice_of_2026_with_payments("paid")
+
+    installation.sender().deliver(
+        event("invoice", body, event_id="evt_invoice_paid", version=NEW_VERSION)
+    )
+
+    found = row(installation, "invoice", body["id"])
+    assert (found["charge_id"], found["payment_intent_id"]) == ("ch_ages", "pi_ages")
 
 
 def test_an_item_has_the_period_that_old_bodies_tell_of_its_subscription(
