@@ -22,6 +22,7 @@ from producer.reading import InboxRecord
 from runtime import logs
 
 CALL_SECONDS_MAX: Final = 10.0
+BOUNDS_SECONDS_MAX: Final = 1.0
 AWAY_PROBE_SECONDS_MAX: Final = 1.0
 SESSION_SECONDS_MAX: Final = 10.0
 """A relay that was killed holds its partitions for so long."""
@@ -44,6 +45,7 @@ class InboxConsumer:
         )
         self._owned: tuple[int, ...] = ()
         self._generation = 0
+        self._paused = False
 
     def subscribe(self) -> None:
         """Join the group; partitions are given while polling."""
@@ -110,33 +112,68 @@ class InboxConsumer:
 
     def read_from(self, next_offsets: Mapping[int, int | None]) -> None:
         """Read these partitions from these offsets, the beginning where there is none."""
-        self._consumer.assign(
-            [
-                TopicPartition(
-                    self._topic, partition, OFFSET_BEGINNING if offset is None else offset
-                )
-                for partition, offset in next_offsets.items()
-            ]
-        )
+        places = [
+            TopicPartition(self._topic, partition, OFFSET_BEGINNING if offset is None else offset)
+            for partition, offset in next_offsets.items()
+        ]
+        self._consumer.assign(places)
+        # A partition that was paused when the group took it would stay so for ever.
+        self._consumer.resume(places)
+        self._paused = False
 
     def read_nothing(self) -> None:
         """Stay in the group, but read nothing until `read_from`."""
         self._consumer.assign([])
 
+    @property
+    def paused(self) -> bool:
+        """Whether nothing more is read for now."""
+        return self._paused
+
     def pause(self) -> None:
         """Read nothing more for now."""
-        self._consumer.pause(self._consumer.assignment())
+        if not self._paused:
+            self._consumer.pause(self._consumer.assignment())
+            self._paused = True
 
     def resume(self) -> None:
         """Read again."""
-        self._consumer.resume(self._consumer.assignment())
+        if self._paused:
+            self._consumer.resume(self._consumer.assignment())
+            self._paused = False
 
-    def high_watermark(self, partition: int) -> int:
-        """The inbox partition's end as last heard of; -1 if not heard of yet."""
-        _low, high = self._consumer.get_watermark_offsets(
-            TopicPartition(self._topic, partition), cached=True
-        )
-        return int(high)
+    def bounds(self, partitions: Iterable[int]) -> dict[int, tuple[int, int]]:
+        """The first offset and the end of inbox partitions, as last heard of while reading."""
+        found = {}
+        for partition in partitions:
+            low, high = self._consumer.get_watermark_offsets(
+                TopicPartition(self._topic, partition), cached=True
+            )
+            if high >= 0:
+                found[partition] = (max(0, low), high)
+        return found
+
+    def bounds_asked_for(self, partitions: Iterable[int]) -> dict[int, tuple[int, int]]:
+        """The same as Kafka tells now; without those of which it does not."""
+        found: dict[int, tuple[int, int]] = {}
+        for partition in partitions:
+            try:
+                bounds = self._consumer.get_watermark_offsets(
+                    TopicPartition(self._topic, partition), BOUNDS_SECONDS_MAX
+                )
+            except KafkaException as error:
+                logs.logger("relay").debug("ends not told", error=error.args[0].name())
+                bounds = None
+            if bounds is None:
+                # The others would take as long.
+                break
+            found[partition] = bounds
+        return found
+
+    def positions(self) -> dict[int, int]:
+        """The next offset to read of each partition that was read since `read_from`."""
+        places = self._consumer.position(self._consumer.assignment())
+        return {place.partition: place.offset for place in places if place.offset >= 0}
 
     def group_metadata(self) -> Any:
         """What ties a transaction to this member of the group, in this generation."""

@@ -25,9 +25,11 @@ from producer.families import Families, Family
 from producer.kafka_relay_consumer import InboxConsumer
 from producer.kafka_relay_producer import TransactionalProducer
 from producer.order import Entry
+from producer.portions import Portions
 from producer.preparing import Candidate, Prepared, Preparer
 from producer.publishing import Published, Publisher
 from producer.reading import InboxRecord
+from producer.relay_lag import RelayLag
 from producer.relay_meters import RelayMeters
 from producer.relay_partitions import Partitions
 from producer.routing import Router
@@ -54,12 +56,17 @@ Rows = dict[str, tuple[Entry, int]]
 
 
 class InFlight(msgspec.Struct, frozen=True, kw_only=True):
-    """A transaction that is being committed."""
+    """A transaction that is being committed.
+
+    Attributes:
+        next_offsets: partition -> what is read next, whatever still waits.
+    """
 
     committed: Call
     published: Published
     prepared: Prepared | None
     outcome: Outcome
+    next_offsets: dict[int, int]
     started: float
 
 
@@ -68,7 +75,7 @@ class Relay:
 
     Args:
         make_producer: a new transactional producer, not started yet.
-        batch_records_max: inbox records in one transaction.
+        portions: how much is published in one transaction.
         linger_seconds: how long a batch waits for more after its first record.
     """
 
@@ -85,11 +92,12 @@ class Relay:
         publisher: Publisher,
         partitions: Partitions,
         ties: TieDesk,
-        batch_records_max: int,
+        portions: Portions,
         linger_seconds: float,
         clock: Clock,
         health: Health,
         meters: RelayMeters,
+        lag: RelayLag,
     ) -> None:
         self._names = names
         self._consumer = consumer
@@ -101,11 +109,12 @@ class Relay:
         self._publisher = publisher
         self._partitions = partitions
         self._ties = ties
-        self._batch_records_max = batch_records_max
+        self._portions = portions
         self._linger_seconds = linger_seconds
         self._clock = clock
         self._health = health
         self._meters = meters
+        self._lag = lag
         self._log = logs.logger("relay")
         self._backoff = Backoff(first_seconds=0.1, factor=2.0, pause_seconds_max=5.0)
         self._producer: TransactionalProducer | None = None
@@ -113,7 +122,6 @@ class Relay:
         self._taken_generation = -1
         self._positions: dict[int, int] = {}
         self._failures = 0
-        self._said_away = False
         self._rounds = 0
 
     def run(self, stop: Stop) -> None:
@@ -153,32 +161,38 @@ class Relay:
         answers = self._ties.answers()
         if prepared is not None or answers.fetched or answers.by_arrival:
             self._transact(prepared, committed, answers)
-        self._show()
+        self._show(idle=not records and not self._portions and self._in_flight is None)
 
-    def _show(self) -> None:
-        """Say whether Kafka can be reached; an idle relay would not notice otherwise."""
+    def _show(self, *, idle: bool) -> None:
+        """Say how far behind the relay is, and whether it can do its work."""
+        self._lag.show(idle=idle, reading=not self._consumer.paused)
+        if self._lag.none:
+            self._failures = 0
+        # An idle relay would not notice otherwise.
         away = self._consumer.away()
         if away:
             self._health.mark_unready(away)
-        elif self._said_away:
+        elif self._taken_generation > 0 and not self._failures:
+            # Without partitions too: it stands by for a relay that leaves. After a failure only
+            # a commit proves that it is over, or an inbox that is empty.
             self._health.mark_ready()
-        self._said_away = bool(away)
 
     def _read(self) -> list[InboxRecord]:
         busy = self._in_flight is not None or len(self._ties) > 0
         wait_seconds = BUSY_WAIT_SECONDS if busy else IDLE_WAIT_SECONDS
         if self._ties.full:
             self._consumer.pause()
-            self._consumer.first(wait_seconds=wait_seconds)
-            self._consumer.resume()
+            self._portions.add(self._consumer.first(wait_seconds=wait_seconds))
             return []
-        records = self._consumer.first(wait_seconds=wait_seconds)
-        if records:
-            records += self._consumer.more(
-                records_max=self._batch_records_max - len(records),
-                linger_seconds=self._linger_seconds,
+        self._consumer.resume()
+        records = self._consumer.first(wait_seconds=0 if self._portions else wait_seconds)
+        self._portions.add(records)
+        more = self._portions.records_max - len(self._portions)
+        if records and more > 0:
+            self._portions.add(
+                self._consumer.more(records_max=more, linger_seconds=self._linger_seconds)
             )
-        return records
+        return self._portions.next()
 
     def _prepare(self, records: list[InboxRecord]) -> Prepared | None:
         if not records:
@@ -216,6 +230,7 @@ class Relay:
             published=published,
             prepared=prepared,
             outcome=outcome,
+            next_offsets={partition: self._positions[partition] for partition in touched},
             started=started,
         )
 
@@ -312,17 +327,13 @@ class Relay:
             record_offset = committed[name][1] if name in committed else entry.record_offset
             committed[name] = (entry, record_offset)
             self._partitions.remember(partition, [(name, entry, record_offset)], {})
-        self._meters.committed(
-            in_flight.prepared,
-            in_flight.outcome,
-            seconds=self._clock.monotonic_seconds() - in_flight.started,
-            now=self._clock.utc_micros(),
-        )
-        self._meters.lag(
-            {
-                partition: self._consumer.high_watermark(partition) - position
-                for partition, position in self._positions.items()
-            }
+        seconds = self._clock.monotonic_seconds() - in_flight.started
+        self._portions.committed(seconds=seconds)
+        self._meters.committed(in_flight.prepared, in_flight.outcome, seconds=seconds)
+        prepared = in_flight.prepared
+        self._lag.relayed(
+            in_flight.next_offsets,
+            received_at=prepared.received_at if prepared is not None else 0,
         )
         return committed
 
@@ -337,6 +348,7 @@ class Relay:
 
         def alive() -> None:
             self._health.beat()
+            self._lag.show(idle=False, reading=False)
             self._consumer.first(wait_seconds=0)
             if stop.requested or self._consumer.generation != generation:
                 raise PartitionsMoved("taking over was interrupted")
@@ -346,6 +358,7 @@ class Relay:
             Call(producer.start, name="start").outcome(seconds_max=COMMIT_SECONDS_MAX)
             self._producer = producer
         committed = self._consumer.committed(owned) if owned else {}
+        self._lag.begin(committed)
         restored = self._partitions.take_over(
             owned, cluster_id=self._consumer.cluster_id(), alive=alive
         )
@@ -354,15 +367,13 @@ class Relay:
         self._positions = {}
         self._taken_generation = generation
         if generation:
-            # Without partitions too: it stands by for a relay that leaves.
-            self._health.mark_ready()
             self._log.info("partitions taken over", partitions=list(owned), restored=restored)
 
     def _recover(self, error: Exception, stop: Stop) -> None:
         """Forget what was read, keep the place in the group, and pause before another try."""
-        self._failures += 1
         moved = isinstance(error, PartitionsMoved)
         if not moved:
+            self._failures += 1
             self._log.warning(
                 "relay interrupted",
                 error=type(error).__name__,
@@ -372,6 +383,7 @@ class Relay:
             self._health.mark_unready(f"{type(error).__name__}: {error}")
         self._forget()
         if isinstance(error, UnknownOutcome):
+            self._portions.failed()
             self._discard_producer()
         self._taken_generation = -1
         if self._consumer.owned:
@@ -382,6 +394,7 @@ class Relay:
         until = self._clock.monotonic_seconds() + pause_seconds
         while not stop.requested and self._clock.monotonic_seconds() < until:
             self._health.beat()
+            self._lag.show(idle=False, reading=False)
             self._consumer.first(wait_seconds=RECOVERY_POLL_SECONDS)
 
     def _forget(self) -> None:
@@ -394,6 +407,7 @@ class Relay:
                 pass
             except UnknownOutcome:
                 self._discard_producer()
+        self._portions.forget()
         self._ties.forget()
         self._decider.forget()
         self._families.forget()

@@ -10,11 +10,13 @@ from producer.kafka_relay_consumer import InboxConsumer
 from producer.kafka_relay_producer import TransactionalProducer
 from producer.kafka_topics import Topics
 from producer.looking_back import LookingBack
+from producer.portions import Portions
 from producer.preparing import Preparer
 from producer.publishing import Publisher
 from producer.rate_limit import RateLimiter
 from producer.refetch import Refetcher
 from producer.relay import Relay
+from producer.relay_lag import RelayLag
 from producer.relay_meters import RelayMeters
 from producer.relay_partitions import Partitions
 from producer.relay_settings import RelaySettings
@@ -153,10 +155,12 @@ def _relay(
     looking_back = LookingBack(
         changelog=changelog, registry=registry, preparer=preparer, names=names
     )
+    consumer = InboxConsumer(kafka=kafka, topic=names.inbox, group=names.relay_group)
+    relay_meters = RelayMeters(meters=meters)
     transactional_id = f"{names.relay_group}-{settings.relay_instance}"
     return Relay(
         names=names,
-        consumer=InboxConsumer(kafka=kafka, topic=names.inbox, group=names.relay_group),
+        consumer=consumer,
         make_producer=lambda: TransactionalProducer(
             kafka=kafka, transactional_id=transactional_id, clock=clock
         ),
@@ -184,9 +188,13 @@ def _relay(
             restorer=Restorer(changelog=changelog, names=names),
         ),
         ties=TieDesk(refetcher=refetcher, meters=meters),
-        batch_records_max=settings.relay_batch_records_max,
+        portions=Portions(
+            records_max=settings.relay_batch_records_max,
+            bytes_max=settings.relay_batch_bytes_max,
+        ),
         linger_seconds=settings.relay_linger_milliseconds / MILLISECONDS_PER_SECOND,
         clock=clock,
         health=health,
-        meters=RelayMeters(meters=meters),
+        meters=relay_meters,
+        lag=RelayLag(inbox=consumer, meters=relay_meters, clock=clock),
     )

@@ -1,7 +1,7 @@
 """What the relay counts, once a transaction is committed."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from producer.deciding import Outcome
 from producer.preparing import Prepared
@@ -15,17 +15,15 @@ class RelayMeters:
 
     def __init__(self, *, meters: Meters) -> None:
         self._meters = meters
+        self._partitions: set[int] = set()
 
-    def committed(
-        self, prepared: Prepared | None, outcome: Outcome, *, seconds: float, now: int
-    ) -> None:
+    def committed(self, prepared: Prepared | None, outcome: Outcome, *, seconds: float) -> None:
         """Count a batch.
 
         Args:
             prepared: the batch; none if only fetched objects were handled.
             outcome: what became of it.
             seconds: from the first record produced to the commit.
-            now: microseconds since 1970 UTC.
         """
         add = self._meters.add
         self._meters.observe(metrics.RELAY_TRANSACTION_SECONDS, seconds)
@@ -42,9 +40,6 @@ class RelayMeters:
             self._meters.observe(metrics.RELAY_BATCH_RECORDS, prepared.records)
             for reason, count in Counter(dead.reason for dead in prepared.dead).items():
                 add(metrics.DEAD_LETTERS, count, service="relay", reason=reason)
-            if prepared.received_at:
-                behind = max(0, now - prepared.received_at) / MICROS_PER_SECOND
-                self._meters.set_to(metrics.RELAY_LAG_SECONDS, behind)
         for drop_reason, count in dropped.items():
             add(metrics.RELAY_DROPPED, count, reason=drop_reason.value)
         family = outcome.family
@@ -57,9 +52,17 @@ class RelayMeters:
         if outcome.by_arrival:
             add(metrics.RELAY_REFETCHED, outcome.by_arrival, outcome="by_arrival")
 
-    def lag(self, records: Mapping[int, int]) -> None:
-        """Show how far the relay is behind in each partition."""
-        for partition, behind in records.items():
-            self._meters.set_to(
-                metrics.RELAY_LAG_RECORDS, max(0, behind), partition=str(partition)
-            )
+    def lag(self, behind: Mapping[int, int], *, partitions: Collection[int], micros: int) -> None:
+        """Show how far the relay is behind, and show it no more for partitions given up.
+
+        Args:
+            behind: records, of the partitions of which it is known.
+            partitions: all that are ours.
+            micros: how long the oldest record that is not relayed waits at most.
+        """
+        for partition in self._partitions.difference(partitions):
+            self._meters.drop(metrics.RELAY_LAG_RECORDS, partition=str(partition))
+        self._partitions = self._partitions.intersection(partitions) | behind.keys()
+        for partition, records in behind.items():
+            self._meters.set_to(metrics.RELAY_LAG_RECORDS, records, partition=str(partition))
+        self._meters.set_to(metrics.RELAY_LAG_SECONDS, max(0, micros) / MICROS_PER_SECOND)

@@ -36,6 +36,15 @@ class RelaySettings(ProducerSettings):
         ge=1,
         le=50_000,
     )
+    relay_batch_bytes_max: int = Field(
+        default=16 * 1024 * 1024,
+        description=(
+            "Bytes of inbox records published in one transaction at most (one record may exceed "
+            "it). While Kafka does not take as much in time, batches are smaller by themselves."
+        ),
+        examples=[16_777_216],
+        ge=1,
+    )
     relay_linger_milliseconds: int = Field(
         default=3,
         description="How long a batch waits for more records after its first one.",

@@ -149,7 +149,7 @@ RELAY_LAG_RECORDS = Metric(
 RELAY_LAG_SECONDS = Metric(
     name="stripeline_relay_lag_seconds",
     kind=Kind.GAUGE,
-    meaning="Seconds between arrival in the inbox and publishing, of the last record relayed.",
+    meaning="Seconds that inbox records wait for the relay; 0 when all are relayed.",
 )
 BACKFILL_OBJECTS = Metric(
     name="stripeline_backfill_objects_total",
@@ -274,6 +274,10 @@ class Meters:
         family = self._family(metric)
         assert isinstance(family, Gauge)
         (family.labels(**labels) if labels else family).set(value)
+
+    def drop(self, metric: Metric, /, **labels: str) -> None:
+        """Show a series no more that was shown before."""
+        self._family(metric).remove(*(labels[name] for name in metric.labels))
 
     def observe(self, metric: Metric, value: float, /, **labels: str) -> None:
         """Add one observation to the histogram."""

@@ -77,9 +77,9 @@ class Installation:
         """The last record of each key."""
         return {record.key: record.value for record in self.read(object_name)}
 
-    def await_relayed(self) -> None:
+    def await_relayed(self, *, seconds_max: float = SETTLE_SECONDS_MAX) -> None:
         """Wait until the committed offsets have reached the end of the inbox."""
-        eventually(self._relayed, seconds_max=SETTLE_SECONDS_MAX, what="the inbox is relayed")
+        eventually(self._relayed, seconds_max=seconds_max, what="the inbox is relayed")
 
     def _relayed(self) -> bool:
         consumer = Consumer(

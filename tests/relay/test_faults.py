@@ -172,13 +172,16 @@ def test_an_outage_never_reaches_the_dead_letters(
     away = replace(stack, registry="http://127.0.0.1:9/nobody")
     without_registry = installation.relay(SCHEMA_REGISTRY_URL=away.registry)
     installation.inbox.send(event("evt_1", "sub_1", second=1, status="a"))
-    with running(without_registry):
+    without_registry.launch()
+    try:
         eventually(
             lambda: "RegistryUnreachable" in without_registry.log(),
             seconds_max=SETTLE_SECONDS_MAX,
             what="the relay notices",
         )
         assert without_registry.metric("stripeline_dead_letters_total") == 0
+    finally:
+        without_registry.close()
     with installation.relaying():
         installation.await_relayed()
     assert [record.key for record in installation.read()] == ["sub_1"]

@@ -61,6 +61,20 @@ def test_a_series_is_zero_before_its_first_use_and_counts_after() -> None:
     assert meters.value(metrics.DEAD_LETTERS, service="sink", reason="22003") == 3
 
 
+def test_a_series_that_is_dropped_is_exposed_no_more_and_may_come_back() -> None:
+    meters = Meters()
+    for partition in ("0", "1"):
+        meters.set_to(metrics.RELAY_LAG_RECORDS, 7, partition=partition)
+
+    meters.drop(metrics.RELAY_LAG_RECORDS, partition="0")
+
+    shown = generate_latest(meters.registry).decode()
+    assert 'partition="0"' not in shown
+    assert 'partition="1"' in shown
+    meters.set_to(metrics.RELAY_LAG_RECORDS, 8, partition="0")
+    assert meters.value(metrics.RELAY_LAG_RECORDS, partition="0") == 8
+
+
 def test_two_sets_of_meters_share_nothing() -> None:
     one, other = Meters(), Meters()
 
