@@ -41,8 +41,8 @@ def up(
         typer.Option(
             "--services",
             help=(
-                "Also start the webhook, the relay and the sink, against real Stripe. Needs "
-                "STRIPE_API_KEY and STRIPE_WEBHOOK_SECRET."
+                "Also start the webhook, the poller, the relay and the sink, against real "
+                "Stripe. Needs STRIPE_API_KEY and STRIPE_WEBHOOK_SECRET."
             ),
         ),
     ] = False,

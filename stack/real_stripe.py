@@ -10,7 +10,7 @@ from stack.local import LocalStack
 from stack.services import Service, metrics_url, program
 from stack.settings import StackSettings
 
-SERVICES = (Service.WEBHOOK, Service.RELAY, Service.SINK)
+SERVICES = (Service.WEBHOOK, Service.POLL, Service.RELAY, Service.SINK)
 
 
 def require_keys(settings: StackSettings) -> None:

@@ -19,6 +19,7 @@ class Service(Enum):
 
     SIMULATOR = ("simulator",)
     WEBHOOK = ("producer", "webhook")
+    POLL = ("producer", "poll")
     RELAY = ("producer", "relay")
     SINK = ("sink", "run")
 

@@ -1,10 +1,11 @@
-"""`make up`: the services against real Stripe, which is not called before the first event."""
+"""`make up`: the services against real Stripe, for which a simulated one stands here."""
 
 from pathlib import Path
 
 import httpx
 import pytest
 
+from simulator.server import Simulator
 from stack.folder import HOST, Folder
 from stack.supervisor import Supervisor
 from tests.infrastructure import Infrastructure
@@ -16,11 +17,22 @@ from tests.stack.commands import command, given
 def test_the_services_start_once_and_stop(
     stack: Infrastructure, namespace: str, database_url: str, tmp_path: Path
 ) -> None:
+    with Simulator() as simulator:
+        _assert_they_start_once_and_stop(
+            {
+                **given(stack),
+                "DATABASE_URL": database_url,
+                "KAFKA_NAMESPACE": namespace,
+                "STRIPE_API_BASE": simulator.url,
+            },
+            tmp_path,
+        )
+
+
+def _assert_they_start_once_and_stop(given_environment: dict[str, str], tmp_path: Path) -> None:
     port = Folder(path=tmp_path).usable_port("test")
     environment = {
-        **given(stack),
-        "DATABASE_URL": database_url,
-        "KAFKA_NAMESPACE": namespace,
+        **given_environment,
         "TOPIC_PARTITIONS": "1",
         "OBJECTS": "customer",
         "STRIPE_API_KEY": "sk_test_1",
@@ -32,7 +44,7 @@ def test_the_services_start_once_and_stop(
         first = command("up", "--services", folder=tmp_path, **environment)
         assert first.returncode == 0, first.stderr
         running = {told.name: told.identity for told in supervisor.all_running()}
-        assert set(running) == {"webhook", "relay", "sink"}
+        assert set(running) == {"webhook", "poll", "relay", "sink"}
         unsigned = httpx.post(f"http://{HOST}:{port}/webhooks/stripe", json={})
         assert unsigned.status_code == 400
 
