@@ -16,6 +16,11 @@ BENCHMARKS = {
     "backfill": "bench.backfill",
     "relay": "bench.relay",
     "sink_live": "bench.sink_live",
+    "sink_topics": "bench.sink_topics",
+    "sink_processes": "bench.sink_processes",
+    "sink_growth": "bench.sink_growth",
+    "sink_trials": "bench.trials",
+    "debezium": "bench.debezium",
     "rebuild": "bench.rebuild",
     "latency": "bench.latency",
 }

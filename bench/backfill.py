@@ -6,6 +6,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,15 @@ YEAR_SECONDS = 365 * 24 * 3_600
 PARENTS = 500
 """Each is a request for its tax ids: about twenty seconds at the limit."""
 PER_SECOND = 25
+LIVE_PER_SECOND = 100
+MIX = {
+    "tax_id": "customer",
+    "product_feature": "product",
+    "person": "account",
+    "setup_attempt": "setup_intent",
+}
+"""Type -> whose list it is in; the four endpoints together are the account's limit."""
+MAXRSS_PER_MEBIBYTE = 1_048_576 if sys.platform == "darwin" else 1_024
 MAKE_SECONDS_MAX = 300.0
 ANSWER_SECONDS_MAX = 30.0
 NO_LIMIT = {
@@ -36,7 +46,7 @@ NO_LIMIT = {
 
 def run(infrastructure: Infrastructure) -> list[Figure]:
     """Without a limit beside a loop that only reads pages; then how much of a limit is used."""
-    return [_without_limit(infrastructure), _with_limit(infrastructure)]
+    return [_without_limit(infrastructure), _with_limit(infrastructure), _mix(infrastructure)]
 
 
 def _without_limit(infrastructure: Infrastructure) -> Figure:
@@ -45,9 +55,7 @@ def _without_limit(infrastructure: Infrastructure) -> Figure:
         try:
             stripe.make("customer", OBJECTS, over_seconds=YEAR_SECONDS)
             bare = stripe.read_pages("/v1/customers")
-            cpu_seconds = _backfill(
-                infrastructure, namespace, stripe.url, "customer", settings=NO_LIMIT
-            )
+            used = _backfill(infrastructure, namespace, stripe.url, "customer", settings=NO_LIMIT)
             seconds = _arrival_seconds(infrastructure, namespace)
         finally:
             stripe.close()
@@ -55,7 +63,11 @@ def _without_limit(infrastructure: Infrastructure) -> Figure:
         name="backfill",
         per_second=OBJECTS / seconds,
         ratio=OBJECTS / seconds / bare,
-        details={"per_cpu_second": round(OBJECTS / cpu_seconds), "bare_per_second": round(bare)},
+        details={
+            "per_cpu_second": round(OBJECTS / used.cpu_seconds),
+            "bare_per_second": round(bare),
+            "memory_mebibytes": used.memory_mebibytes,
+        },
     )
 
 
@@ -64,26 +76,63 @@ def _with_limit(infrastructure: Infrastructure) -> Figure:
         stripe = _Stripe(Path(folder), SIMULATOR_REQUESTS_PER_SECOND=str(PER_SECOND))
         try:
             stripe.make("customer", PARENTS)
-            _backfill(infrastructure, namespace, stripe.url, "tax_id", settings={})
+            used = _backfill(infrastructure, namespace, stripe.url, "tax_id", settings={})
             limits = stripe.control("GET", "/limits")
         finally:
             stripe.close()
+    return _limited("backfill_with_limit", limits, used, allowed=PER_SECOND)
+
+
+def _mix(infrastructure: Infrastructure) -> Figure:
+    """Children of four types, each at its own endpoint's limit, of unlike many parents."""
+    settings = {
+        "SIMULATOR_REQUESTS_PER_SECOND": str(LIVE_PER_SECOND),
+        "SIMULATOR_REQUESTS_PER_SECOND_PER_ENDPOINT": str(PER_SECOND),
+    }
+    with tempfile.TemporaryDirectory() as folder, fresh_namespace(infrastructure) as namespace:
+        stripe = _Stripe(Path(folder), **settings)
+        try:
+            for parent in MIX.values():
+                stripe.make(parent, PARENTS)
+            used = _backfill(
+                infrastructure,
+                namespace,
+                stripe.url,
+                *MIX,
+                settings={"STRIPE_REQUESTS_PER_SECOND_MAX": str(LIVE_PER_SECOND)},
+            )
+            limits = stripe.control("GET", "/limits")
+        finally:
+            stripe.close()
+    return _limited("backfill_mix", limits, used, allowed=LIVE_PER_SECOND)
+
+
+def _limited(name: str, limits: Mapping[str, Any], used: "_Used", *, allowed: int) -> Figure:
     by_second: dict[int, int] = {}
     for one in limits["answered"]:
         by_second[one["second"]] = by_second.get(one["second"], 0) + one["count"]
     # The first and the last second are not whole.
     whole = [by_second.get(second, 0) for second in range(min(by_second) + 1, max(by_second))]
-    used = sum(whole) / len(whole)
+    per_second = sum(whole) / len(whole)
     return Figure(
-        name="backfill_with_limit",
-        per_second=used,
-        ratio=used / PER_SECOND,
+        name=name,
+        per_second=per_second,
+        ratio=per_second / allowed,
         details={
-            "allowed_per_second": PER_SECOND,
+            "allowed_per_second": allowed,
             "fullest_second": max(by_second.values()),
             "refused": int(limits["refused"]),
+            "memory_mebibytes": used.memory_mebibytes,
         },
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Used:
+    """What a run took."""
+
+    cpu_seconds: float
+    memory_mebibytes: int
 
 
 class _Stripe:
@@ -145,8 +194,8 @@ def _backfill(
     stripe_url: str,
     *objects: str,
     settings: Mapping[str, str],
-) -> float:
-    """Run the command to its end; the processor time that it took."""
+) -> _Used:
+    """Run the command to its end."""
     environment = {
         "KAFKA_BOOTSTRAP_SERVERS": infrastructure.kafka,
         "KAFKA_NAMESPACE": namespace,
@@ -161,7 +210,10 @@ def _backfill(
     )
     _, status, used = os.wait4(process.pid, 0)
     assert os.waitstatus_to_exitcode(status) == 0, "the backfill did not end well"
-    return used.ru_utime + used.ru_stime
+    return _Used(
+        cpu_seconds=used.ru_utime + used.ru_stime,
+        memory_mebibytes=used.ru_maxrss // MAXRSS_PER_MEBIBYTE,
+    )
 
 
 def _arrival_seconds(infrastructure: Infrastructure, namespace: str) -> float:

@@ -40,3 +40,11 @@ def cpu_seconds_of(text: str) -> float:
     # The second field may hold spaces; the fields after it are counted from its last bracket.
     fields = text.rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def peak_memory_mib(process_id: int) -> float:
+    """The most memory that a process has held at once so far."""
+    for line in Path(f"/proc/{process_id}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    raise AssertionError("the system does not tell a process's peak")

@@ -24,11 +24,18 @@ def installed() -> bool:
 
 
 class Maven:
-    """Downloads named in `pom.xml`, each kept in a folder of the cache."""
+    """Downloads named in a pom, each kept in a folder of the cache.
 
-    def __init__(self, *, cache: Path, progress: Progress) -> None:
+    Args:
+        cache: for all clones.
+        progress: told of each download.
+        pom: whose profiles are fetched; a profile has its version as `<profile>.version`.
+    """
+
+    def __init__(self, *, cache: Path, progress: Progress, pom: Path = POM) -> None:
         self._cache = cache
         self._progress = progress
+        self._pom = pom
 
     def fetched(
         self,
@@ -50,14 +57,16 @@ class Maven:
             NotFetched: Maven could not fetch it; the message holds its last lines.
         """
         given = dict(properties or {})
-        version = given.get(f"{profile}.version") or pom_property(f"{profile}.version")
+        version = given.get(f"{profile}.version") or pom_property(
+            f"{profile}.version", pom=self._pom
+        )
 
         def fetch(into: Path) -> None:
             with self._progress.step(f"Fetching {profile} {version}") as detail:
                 self._run(profile, goal, given, into, detail)
                 prepare(into)
 
-        told = POM.read_bytes() + repr(sorted(given.items())).encode()
+        told = self._pom.read_bytes() + repr(sorted(given.items())).encode()
         digest = hashlib.sha256(told).hexdigest()[:DIGEST_LENGTH]
         name = f"{profile}-{version}-{digest}"
         return kept(self._cache / name, fetch)
@@ -72,7 +81,14 @@ class Maven:
                 "or Docker in its place."
             )
         java = any_java(self._cache, self._progress)
-        command = [program, "--batch-mode", "--file", str(POM), "--activate-profiles", profile]
+        command = [
+            program,
+            "--batch-mode",
+            "--file",
+            str(self._pom),
+            "--activate-profiles",
+            profile,
+        ]
         command += [f"-D{name}={value}" for name, value in properties.items()]
         command += [f"-DoutputDirectory={into}", f"dependency:{goal}"]
         # Maven would rather take a JAVA_HOME that is too old than the Java that was found.
@@ -101,8 +117,8 @@ class Maven:
             )
 
 
-def pom_property(name: str) -> str:
-    """A property of `pom.xml`, such as `kafka.version`."""
-    found = re.search(rf"<{re.escape(name)}>([^<]+)</", POM.read_text())
+def pom_property(name: str, *, pom: Path = POM) -> str:
+    """A property of a pom, such as `kafka.version`."""
+    found = re.search(rf"<{re.escape(name)}>([^<]+)</", pom.read_text())
     assert found is not None, name
     return found[1]

@@ -1,0 +1,132 @@
+"""Many topics beside one: the same number of records, once in many tables and once in one.
+
+`sink_topics` is a long catching up. `sink_small_changes` is one helping for a sink that had
+nothing to do: it is held still while the records are written, and timed from when it may go on.
+"""
+
+import random
+import statistics
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from bench.figures import Figure
+from bench.sink_live import Place, place
+from bench.sinks import Clock, Seen
+from bench.subscriptions import SEED
+from tests.end_to_end.services import Service
+from tests.infrastructure import Infrastructure
+
+PARTITIONS = 4
+TOPICS = 10
+RECORDS = 300_000
+UPSERT_ROUNDS = 2
+SMALL_TOPICS = 50
+SMALL_RECORDS = 10_000
+SMALL_ROUNDS = 7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """One sink with its topics."""
+
+    at: Place
+    tables: list[str]
+    records: int
+
+    def publish(self, version: int) -> None:
+        """One change of each object of every table, one table after the other."""
+        for table in self.tables:
+            numbers = range(self.records // len(self.tables))
+            self.at.publisher.publish(table, numbers, version=version)
+
+    def publish_mixed(self, version: int) -> None:
+        """The same, the tables mixed."""
+        mixed = [
+            record
+            for table in self.tables
+            for record in self.at.publisher.records(
+                table, range(self.records // len(self.tables)), version=version
+            )
+        ]
+        random.Random(SEED + version).shuffle(mixed)
+        self.at.publisher.send(mixed)
+
+
+def run(infrastructure: Infrastructure) -> list[Figure]:
+    """Both sides in turns."""
+    with ExitStack() as stack:
+        one = _side(infrastructure, stack, topics=1, records=RECORDS)
+        many = _side(infrastructure, stack, topics=TOPICS, records=RECORDS)
+        large = [
+            (_caught_up(one, version), _caught_up(many, version))
+            for version in range(1 + UPSERT_ROUNDS)
+        ]
+    with ExitStack() as stack:
+        one = _side(infrastructure, stack, topics=1, records=SMALL_RECORDS)
+        many = _side(infrastructure, stack, topics=SMALL_TOPICS, records=SMALL_RECORDS)
+        (first,) = stack.enter_context(one.at.sinks.running())
+        (second,) = stack.enter_context(many.at.sinks.running())
+        small = [
+            (_helping(one, first, version), _helping(many, second, version))
+            for version in range(1 + SMALL_ROUNDS)
+        ]
+    # In the first round the rows are new, and so are the sinks.
+    return [
+        _figure("sink_topics", large[1:], topics=TOPICS),
+        _figure("sink_small_changes", small[1:], topics=SMALL_TOPICS),
+    ]
+
+
+def _side(infrastructure: Infrastructure, stack: ExitStack, *, topics: int, records: int) -> Side:
+    at = stack.enter_context(place(infrastructure))
+    tables = [f"subscription_{number}" for number in range(topics)]
+    at.publisher.make_topics(tables, partitions=PARTITIONS)
+    return Side(at=at, tables=tables, records=records)
+
+
+def _caught_up(side: Side, version: int) -> Seen:
+    side.publish(version)
+    return side.at.sinks.caught_up((version + 1) * side.records)
+
+
+def _helping(side: Side, service: Service, version: int) -> Seen:
+    if version == 0:
+        side.publish_mixed(version)
+        side.at.sinks.await_written(side.records, [service])
+        # So that the first rows do not come together with the first timed ones.
+    service.pause()
+    side.publish_mixed(version + 1)
+    clock = Clock(side.at.sinks, [service])
+    service.resume()
+    side.at.sinks.await_written((version + 2) * side.records, [service])
+    return clock.seen(rows=side.records)
+
+
+def _figure(name: str, rounds: list[tuple[Seen, Seen]], *, topics: int) -> Figure:
+    """The many topics' figures; the ratio is over the one topic's."""
+
+    def middle(value: Callable[[Seen], float]) -> tuple[float, float]:
+        ones, manys = zip(*rounds, strict=True)
+        return (
+            statistics.median(value(seen) for seen in ones),
+            statistics.median(value(seen) for seen in manys),
+        )
+
+    per_second_one, per_second_many = middle(lambda seen: seen.per_second)
+    sink_one, sink_many = middle(lambda seen: seen.client_cpu_micros)
+    postgres_one, postgres_many = middle(lambda seen: seen.postgres_cpu_micros)
+    return Figure(
+        name=name,
+        per_second=per_second_many,
+        ratio=per_second_many / per_second_one,
+        details={
+            "topics": topics,
+            "one_topic_per_second": round(per_second_one),
+            "sink_cpu_us": round(sink_many, 1),
+            "postgres_cpu_us": round(postgres_many, 1),
+            "one_topic_sink_cpu_us": round(sink_one, 1),
+            "one_topic_postgres_cpu_us": round(postgres_one, 1),
+            "cpu_ratio": round((sink_many + postgres_many) / (sink_one + postgres_one), 2),
+        },
+    )
