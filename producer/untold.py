@@ -139,6 +139,7 @@ RULES: Final[Mapping[str, _Rule]] = {
     "issuing.personalization_design": _MADE,
     "mandate": _MADE,
     "payment_intent": _UPDATES,
+    "payment_link": _Rule(untold=_columns("restrictions")),
     "person": _Rule(untold=EVERYTHING, own_only=True),
     # It ends by itself when its last redemption is used up.
     "promotion_code": _Rule(untold=_columns("times_redeemed", "active")),

@@ -76,7 +76,7 @@ def objects_page(
         "## One by one",
     ]
     for found in catalogue:
-        lines += ["", *_section(found, ways[found.name])]
+        lines += ["", *_section(found, ways)]
     return "\n".join(lines) + "\n"
 
 
@@ -95,7 +95,7 @@ def _cells(found: ObjectType, all_ways: Mapping[str, Ways]) -> tuple[str, ...]:
         ABOVE if owners else _events_mark(found, ways),
         _list_mark(ways),
         ", ".join(parents) or NONE,
-        ALL if ways.retrieve else NONE,
+        _retrieve_mark(ways, owned=bool(owners)),
         ", ".join(f"`{name}`" for name in _child_tables(ways)) or NONE,
         str(len(ways.writable)) if ways.writable else NONE,
     )
@@ -111,6 +111,13 @@ def _list_mark(ways: Ways) -> str:
     if not any(not found.parent for found in ways.lists):
         return NONE
     return SOME if ways.hidden else ALL
+
+
+def _retrieve_mark(ways: Ways, *, owned: bool) -> str:
+    if not ways.retrieve:
+        return NONE
+    # One that came alone would have a second writer, and is dropped.
+    return ABOVE if owned else ALL
 
 
 def _parents(ways: Ways) -> tuple[str, ...]:
@@ -139,7 +146,7 @@ def _anchor(name: str) -> str:
     return re.sub(r"[^a-z0-9_-]", "", name)
 
 
-def _section(found: ObjectType, ways: Ways) -> Iterator[str]:
+def _section(found: ObjectType, ways: Mapping[str, Ways]) -> Iterator[str]:
     yield f"### {found.name}"
     yield ""
     yield f"| Topic, and table | `{_topic(found)}` |"
@@ -149,13 +156,16 @@ def _section(found: ObjectType, ways: Ways) -> Iterator[str]:
             yield f"| {title} | {text} |"
 
 
-def _facts(found: ObjectType, ways: Ways) -> Iterator[tuple[str, str]]:
+def _facts(found: ObjectType, all_ways: Mapping[str, Ways]) -> Iterator[tuple[str, str]]:
+    ways, owners = all_ways[found.name], _owners(found.name, all_ways)
+    yield "Part of", ", ".join(f"`{owner}`" for owner in owners)
     yield "Webhook, poll", ", ".join(f"`{event}`" for event in found.event_types)
     yield "No event tells", ways.untold
     yield "List", "<br>".join(_list_text(one) for one in ways.lists if not one.parent)
     yield "By parent", "<br>".join(_list_text(one) for one in ways.lists if one.parent)
     yield "No list shows", ways.hidden
-    yield "Retrieve", "<br>".join(f"`{_without_query(path)}`" for path in ways.retrieve)
+    retrieved = () if owners else ways.retrieve
+    yield "Retrieve", "<br>".join(f"`{_without_query(path)}`" for path in retrieved)
     yield "Neither list nor retrieve", ways.unreachable
     yield "Children", "<br>".join(_children_texts(ways))
     yield "Writable columns", ", ".join(f"`{column}`" for column in ways.writable)
@@ -245,17 +255,20 @@ parent** and **Retrieve** are what `backfill` and `reconcile` ask. **Child table
 the lists inside an object. **Writable** counts the columns that an update of Stripe's takes
 under the same name.
 
-An object of a connected account is in the same topic, and in the schema `stripe_connect`. What the
-platform itself lists of connected accounts (`account`, `person`, `capability`, their `bank_account`
-and `card`) is in `stripe` too, as of the last backfill or reconcile: Stripe's events about it name
-the account, and keep `stripe_connect` up to date. A type
-that is not on this page flows too, once an event brings it: its table has `id`, `object`,
-`created`, `livemode` and `extra`.\
+An object of a connected account is in the same topic, and in the schema `stripe_connect`. What
+the platform itself lists of connected accounts (`account`, `person`, `capability`, their
+`bank_account` and `card`) is in `stripe` too, as of the last backfill or reconcile: Stripe's
+events about it name the account, and keep `stripe_connect` up to date. A type that is not on this
+page flows too, once an event brings it: its table has `id`, `object`, `created`, `livemode` and
+`extra`.\
 """.splitlines()
 
 _ON_REQUEST: Final = """\
-Stripe shows some fields only where they are asked for: a price's `tiers` and `currency_options`,
-a coupon's `applies_to`, an issued card's `number`. No event has them, so their columns stay
-empty, whichever way an object comes. The same holds for lists that no event shows, such as a
-charge's `refunds`: their elements have a table.\
+Stripe shows some fields only where they are asked for, and tells which in words only, so that this
+page cannot list them all. Among them are a price's `tiers` and `currency_options`, a coupon's
+`applies_to` and an issued card's `number`. No event has them, so their columns stay empty,
+whichever way an object comes. The same holds for lists that no event shows, such as a charge's
+`refunds`: their elements have a table. An invoice's `charge_id` and `payment_intent_id` are told
+by such a list, `payments`: since 2025-03-31.basil both are null, and `stripe.invoice_payment` has
+what paid it ([schemas.md](schemas.md#api-versions) has the join).\
 """.splitlines()

@@ -5,11 +5,16 @@ import re
 from schemas.endpoints import load_ways
 from schemas.generate_reviewed import read_reviewed
 from schemas.objects import load_catalogue
+from stripeline.docs import ROOT
 from stripeline.objects_page import objects_page
 
 CATALOGUE = load_catalogue()
 PAGE = objects_page(CATALOGUE, load_ways(), read_reviewed().not_stored)
 ROWS = dict(re.findall(r"^\| \[`([a-z0-9_.]+)`\]\(#[a-z0-9_]+\) \| (.*) \|$", PAGE, re.MULTILINE))
+
+
+def test_the_page_in_the_repository_is_what_the_code_says() -> None:
+    assert (ROOT / "docs" / "objects.md").read_text(encoding="utf-8") == PAGE, "run `make docs`"
 
 
 def section(name: str) -> str:
@@ -47,7 +52,7 @@ def test_what_is_hidden_or_has_no_table_is_told_with_its_reason() -> None:
 def test_the_marks_tell_a_subscription_from_its_items_and_from_a_price() -> None:
     assert ROWS["subscription"].startswith("`stripe.subscription` | ● 8 | ● |")
     assert ROWS["subscription_item"].startswith(
-        "`stripe.subscription_item` | ↑ | - | ↑ `subscription` | ● |"
+        "`stripe.subscription_item` | ↑ | - | ↑ `subscription` | ↑ |"
     )
     assert ROWS["price"].startswith("`stripe.price` | ● 3 | ◐ | - | ● |")
     assert ROWS["invoiceitem"].startswith("`stripe.invoiceitem` | ◐ 2 | ● | - | ● |")
