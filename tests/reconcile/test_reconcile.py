@@ -231,6 +231,10 @@ def test_what_no_event_tells_is_brought_up_to_date_and_is_no_drift(
 def test_a_balance_transaction_of_which_no_event_tells_is_found_and_is_no_drift(
     shared: Merchant,
 ) -> None:
+    shared.settle()
+    # Those of other tests' payments.
+    shared.reconcile("balance_transaction")
+    shared.await_relayed()
     (made,) = shared.simulator.make("balance_transaction", fields={"fee": 1}, events=False)
     said = shared.reconcile("balance_transaction")
     assert "created=1 " in said.lines["balance_transaction"], said.everything
