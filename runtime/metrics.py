@@ -207,6 +207,12 @@ DEAD_LETTERS = Metric(
     meaning="Records put into the dead letters, by service and reason.",
     labels=("service", "reason"),
 )
+DEAD_LETTERS_OPEN = Metric(
+    name="stripeline_sink_dead_letters_open",
+    kind=Kind.GAUGE,
+    meaning="Dead letters of the sink that nobody has retried or discarded, by topic and reason.",
+    labels=("topic", "reason"),
+)
 SINK_CONSUMED = Metric(
     name="stripeline_sink_consumed_total",
     kind=Kind.COUNTER,

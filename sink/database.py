@@ -17,6 +17,19 @@ class DeadRow:
     summary: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenLetters:
+    """The dead letters of one partition that nobody has settled.
+
+    Attributes:
+        reasons: how many there are of each reason.
+        lately: offsets of those that are not far behind.
+    """
+
+    reasons: Mapping[str, int]
+    lately: tuple[int, ...]
+
+
 class Database(Protocol):
     """Postgres as the writer sees it; every method may raise `PostgresAway`, `PostgresRefused`."""
 
@@ -36,6 +49,10 @@ class Database(Protocol):
         self, load: Load, *, dead: Sequence[DeadRow], steps: Mapping[Partition, Step]
     ) -> dict[str, int]:
         """Write a load, its dead letters and offsets, or nothing; rows changed by table."""
+        ...
+
+    def open_letters(self, next_offsets: Mapping[Partition, int]) -> dict[Partition, OpenLetters]:
+        """What the register has of these partitions; those of which it has none are left out."""
         ...
 
     def look_again(self) -> None:

@@ -10,6 +10,7 @@ from runtime.health import Health
 from runtime.logs import logger
 from runtime.metrics import (
     DEAD_LETTERS,
+    DEAD_LETTERS_OPEN,
     SINK_BATCH_RECORDS,
     SINK_CONSUMED,
     SINK_LAG_RECORDS,
@@ -25,9 +26,10 @@ from schemas.errors import RegistryUnreachable
 from schemas.topics import Names
 from sink.batch import Batch, Partition, Record, partitions_of, place_of
 from sink.claims import Claim
+from sink.database import OpenLetters
 from sink.kafka_source import SESSION_SECONDS, KafkaSource
 from sink.loader import Loader
-from sink.outcomes import Claimed, Failed, Fenced, Outcome, Written
+from sink.outcomes import Claimed, Counted, Failed, Fenced, Outcome, Written
 from sink.writer import Writer
 
 QUIET_SECONDS: Final = 0.1
@@ -88,6 +90,8 @@ class Sink:
         self._claiming: Counter[Partition] = Counter()
         self._written: dict[Partition, int] = {}
         self._hints: dict[Partition, int] = {}
+        self._letters: Mapping[Partition, OpenLetters] = {}
+        self._letters_shown: set[tuple[str, str]] = set()
         self._registry_failures = 0
         self._registry_reason = ""
         self._load_at = 0.0
@@ -210,6 +214,8 @@ class Sink:
                 self._begin(claims)
             case Written():
                 self._count(outcome)
+            case Counted(letters=letters):
+                self._letters = letters
             case Fenced(fences=fences):
                 self._stand_back(fences)
             case Failed(error=error):
@@ -275,10 +281,22 @@ class Sink:
             self._health.mark_unready(waits_for)
         else:
             self._health.mark_ready()
+        self._show_letters()
         for topic, records in self._source.lag(self._written).items():
             self._meters.set_to(SINK_LAG_RECORDS, records, topic=topic)
         hints, self._hints = self._hints, {}
         self._source.commit_hint(hints)
+
+    def _show_letters(self) -> None:
+        """Show the open dead letters of our partitions; what was shown and is gone becomes 0."""
+        open_now: Counter[tuple[str, str]] = Counter(dict.fromkeys(self._letters_shown, 0))
+        for partition, letters in self._letters.items():
+            if partition in self._claims:
+                for reason, count in letters.reasons.items():
+                    open_now[partition.topic, reason] += count
+        for (topic, reason), count in open_now.items():
+            self._meters.set_to(DEAD_LETTERS_OPEN, count, topic=topic, reason=reason)
+        self._letters_shown = set(open_now)
 
     def _end(self) -> None:
         """Finish what was handed over, tell Kafka, and leave the group."""
@@ -291,7 +309,7 @@ class Sink:
                     self._count(outcome)
                 case Failed():
                     failed = outcome
-                case Claimed() | Fenced():
+                case Claimed() | Counted() | Fenced():
                     continue
                 case _:
                     assert_never(outcome)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sink.batch import Partition
 from sink.claims import Claim
+from sink.database import OpenLetters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,13 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """The open dead letters of every partition that has any."""
+
+    letters: Mapping[Partition, OpenLetters]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fenced:
     """Partitions are no longer ours: their records were dropped, these fences are over."""
 
@@ -51,4 +59,4 @@ class Failed:
     error: Exception
 
 
-Outcome = Claimed | Written | Fenced | Failed
+Outcome = Claimed | Written | Counted | Fenced | Failed

@@ -1,10 +1,12 @@
 """Postgres as the writer sees it: one session behind migrations, offsets, tables and rows."""
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 
 from sink.batch import Partition, Place
 from sink.claims import Claim, Step
-from sink.database import DeadRow
+from sink.database import DeadRow, OpenLetters
+from sink.death_rate import SPAN
 from sink.load import Load
 from sink.postgres import Connection, translated
 from sink.postgres_migrations import migrate
@@ -60,6 +62,29 @@ class PostgresDatabase:
                 query("strike_out_dead_letter"),
                 [self._schema, place.partition.topic, place.partition.number, place.offset],
             )
+
+    def open_letters(self, next_offsets: Mapping[Partition, int]) -> dict[Partition, OpenLetters]:
+        """What the register has of these partitions; those of which it has none are left out."""
+        reasons: dict[Partition, dict[str, int]] = defaultdict(dict)
+        lately: dict[Partition, list[int]] = defaultdict(list)
+        with translated():
+            rows = self._connection.session().execute(
+                query("open_letters"),
+                [
+                    self._schema,
+                    [partition.topic for partition in next_offsets],
+                    [partition.number for partition in next_offsets],
+                    list(next_offsets.values()),
+                    SPAN,
+                ],
+            )
+            for topic, number, reason, count, offsets in rows:
+                reasons[Partition(topic, number)][reason] = count
+                lately[Partition(topic, number)] += offsets
+        return {
+            partition: OpenLetters(reasons=counts, lately=tuple(lately[partition]))
+            for partition, counts in reasons.items()
+        }
 
     def look_again(self) -> None:
         """Forget what is known of the tables."""

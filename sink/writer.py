@@ -31,10 +31,12 @@ from sink.errors import (
     rule_of,
 )
 from sink.load import Dead, Load, places
-from sink.outcomes import Claimed, Failed, Fenced, Outcome, Written
+from sink.outcomes import Claimed, Counted, Failed, Fenced, Outcome, Written
 
 BACKOFF: Final = Backoff(first_seconds=0.1, factor=2, pause_seconds_max=5)
 FINISH_SECONDS_MAX: Final = 20.0
+LETTERS_SECONDS: Final = 10.0
+"""How often the register of dead letters is read: a person may have settled some."""
 
 Answer = TypeVar("Answer")
 
@@ -82,6 +84,7 @@ class Writer:
         self._rate = DeathRate(dead_max=dead_letters_per_thousand_max)
         self._reached: dict[Partition, int] = {}
         self._fences: dict[Partition, int] = {}
+        self._letters_at = 0.0
         self._came_back = False
         self._acknowledged: set[Place] = set()
         self._turn = threading.Condition()
@@ -151,9 +154,10 @@ class Writer:
 
     def _take_turn(self) -> bool:
         """Do the next piece of work; false when there is none and there will be no more."""
+        left = max(0.0, self._letters_at - self._clock.monotonic_seconds())
         with self._turn:
             self._turn.wait_for(
-                lambda: self._claims or self._next is not None or self._finish.is_set()
+                lambda: self._claims or self._next is not None or self._finish.is_set(), left
             )
             claims, self._claims = self._claims, set()
             load = None if claims else self._next
@@ -165,9 +169,12 @@ class Writer:
                 self._reached[partition] = claim.next_offset
                 self._fences[partition] = claim.fence
             self._outcomes.append(Claimed(claims=found))
+            self._letters_at = 0.0
             return True
+        if self._clock.monotonic_seconds() >= self._letters_at:
+            self._count_letters()
         if load is None:
-            return False
+            return not self._finish.is_set()
         with self._turn:
             # Taken: the next one may be made ready while this one is written.
             self._next = None
@@ -233,7 +240,9 @@ class Writer:
         for partition, step in steps.items():
             self._in_a_row[partition] = step.dead_letters_in_a_row
             self._reached[partition] = step.next_offset
-        self._rate.note(places(load.dead))
+        if load.dead:
+            self._rate.note(places(load.dead))
+            self._letters_at = 0.0
         self._outcomes.append(
             Written(
                 next_offsets=load.next_offsets,
@@ -245,6 +254,17 @@ class Writer:
                 dead=Counter(one.reason for one in load.dead),
             )
         )
+
+    def _count_letters(self) -> None:
+        """Tell how many letters are open, and forget those that were settled."""
+        self._letters_at = self._clock.monotonic_seconds() + LETTERS_SECONDS
+        if not self._fences:
+            return
+        reached = {partition: self._reached[partition] for partition in self._fences}
+        found = self._patiently(lambda: self._database.open_letters(reached))
+        for partition in reached:
+            self._rate.begin(partition, found[partition].lately if partition in found else ())
+        self._outcomes.append(Counted(letters=found))
 
     def _look_after_outage(self) -> None:
         """See whether the server still knows what it told us: it may be another one now."""

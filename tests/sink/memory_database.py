@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from sink.batch import Partition, Place, place_of
 from sink.claims import Claim, Step
-from sink.database import DeadRow
+from sink.database import DeadRow, OpenLetters
 from sink.errors import DeadLettersAway, FenceLost, PostgresAway, PostgresRefused
 from sink.load import Dead, Load, places
 
@@ -79,6 +79,17 @@ class MemoryDatabase:
             self.next_offsets[partition] = step.next_offset
         self.transactions += 1
         return {"ticket": len(written)}
+
+    def open_letters(self, next_offsets: Mapping[Partition, int]) -> dict[Partition, OpenLetters]:
+        found: dict[Partition, OpenLetters] = {}
+        for partition in next_offsets:
+            offsets = [place.offset for place in self.dead if place.partition == partition]
+            offsets += self.died_lately.get(partition, ())
+            if offsets:
+                found[partition] = OpenLetters(
+                    reasons={"dead": len(offsets)}, lately=tuple(offsets)
+                )
+        return found
 
     def look_again(self) -> None:
         self.looked_again += 1

@@ -8,12 +8,13 @@ import pytest
 from confluent_kafka import Producer
 
 from schemas.dead_letters import DeadLetter
+from tests.end_to_end.services import Service, eventually
 from tests.infrastructure import Infrastructure
 from tests.sink.changes import TICKET, change, schema_of
 from tests.sink.conftest import SinkStarter
 from tests.sink.publisher import Publisher
 from tests.sink.rebuilding import Workplace
-from tests.sink.test_sink_process import DEAD, arrives, first
+from tests.sink.test_sink_process import ARRIVE_SECONDS_MAX, DEAD, arrives, first
 
 pytestmark = pytest.mark.stack
 Session = psycopg.Connection[Any]
@@ -167,6 +168,45 @@ def test_a_discarded_letter_is_listed_no_more_and_counts_no_more(
     code, told = workplace.dead_letters("discard", name)
     assert code == 2
     assert name in told
+
+
+OPEN = "stripeline_sink_dead_letters_open"
+
+
+def shown(service: Service, count: int) -> None:
+    eventually(
+        lambda: service.metric(OPEN) == count,
+        seconds_max=ARRIVE_SECONDS_MAX,
+        what=f"{count} open dead letters are shown",
+    )
+
+
+@pytest.mark.parametrize("command", ["retry", "discard"])
+def test_settling_letters_lowers_the_gauge_and_the_rate_of_a_sink_that_runs(
+    workplace: Workplace,
+    sink: SinkStarter,
+    publisher: Publisher,
+    postgres: Session,
+    tickets: int,
+    command: str,
+) -> None:
+    service = sink(SINK_DEAD_LETTERS_PER_THOUSAND_MAX="2").start()
+    publisher.publish("ticket", tickets, [change("good", 1)])
+    arrives(postgres, "select count(*) from stripe.ticket", 1)
+    for round_number in (1, 2):
+        postgres.execute(
+            "alter table stripe.ticket add constraint cheap check (amount < 100) not valid"
+        )
+        for number in range(2):
+            name = f"dear{round_number}{number}"
+            publisher.publish("ticket", tickets, [change(name, 1, amount=500)])
+        arrives(postgres, DEAD, 2)
+        shown(service, 2)
+        postgres.execute("alter table stripe.ticket drop constraint cheap")
+        code, told = workplace.dead_letters(command, "--all")
+        assert code == 0, told
+        shown(service, 0)
+    assert service.stop() == 0
 
 
 def test_a_letter_of_the_relay_goes_back_into_the_inbox_as_it_was(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from runtime.clock import SystemClock
 from sink.batch import Partition, Place, Record, place_of
 from sink.errors import SinkStopped, TooManyDeadLetters, WriteRefused
-from sink.outcomes import Claimed, Failed, Fenced, Outcome, Written
+from sink.outcomes import Claimed, Counted, Failed, Fenced, Outcome, Written
 from sink.writer import Writer
 from tests.end_to_end.services import eventually
 from tests.sink.changes import Held, Workshop, batch_of, change
@@ -81,7 +81,8 @@ def test_a_load_is_one_transaction() -> None:
     outcomes = written(database, records(10))
     assert database.transactions == 1
     assert database.next_offsets == {ONE: 10}
-    assert [type(outcome) for outcome in outcomes] == [Claimed, Written]
+    told = [type(outcome) for outcome in outcomes if not isinstance(outcome, Counted)]
+    assert told == [Claimed, Written]
 
 
 @settings(deadline=None, max_examples=40)
@@ -222,3 +223,11 @@ def test_a_writer_told_to_finish_writes_what_it_was_given() -> None:
     database = MemoryDatabase()
     written(database, records(2), [Held(value_=None, offset_=2)])
     assert database.next_offsets == {ONE: 3}
+
+
+def test_open_letters_are_told_after_a_claim_and_after_a_death() -> None:
+    database = MemoryDatabase(poison={place(1): BAD_VALUE}, died_lately={TWO: (7,)})
+    outcomes = written(database, records(3))
+    told = [dict(one.letters) for one in outcomes if isinstance(one, Counted)]
+    assert {partition: one.lately for partition, one in told[0].items()} == {TWO: (7,)}
+    assert {partition: one.lately for partition, one in told[-1].items()} == {ONE: (1,), TWO: (7,)}
