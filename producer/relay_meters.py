@@ -8,6 +8,7 @@ from producer.preparing import Prepared
 from runtime import metrics
 from runtime.clock import MICROS_PER_SECOND
 from runtime.metrics import Meters
+from schemas.objects import load_catalogue
 
 
 class RelayMeters:
@@ -33,6 +34,8 @@ class RelayMeters:
         )
         for (object_name, operation), count in published.items():
             add(metrics.RELAY_PUBLISHED, count, object=object_name, operation=operation)
+        for (event_type, object_name), count in _unexpected(outcome).items():
+            add(metrics.RELAY_UNEXPECTED, count, event_type=event_type, object=object_name)
         dropped = outcome.dropped
         if prepared is not None:
             dropped = dropped + prepared.dropped
@@ -66,3 +69,17 @@ class RelayMeters:
         for partition, records in behind.items():
             self._meters.set_to(metrics.RELAY_LAG_RECORDS, records, partition=str(partition))
         self._meters.set_to(metrics.RELAY_LAG_SECONDS, max(0, micros) / MICROS_PER_SECOND)
+
+
+def _unexpected(outcome: Outcome) -> dict[tuple[str, str], int]:
+    """Event types with objects that they are not known to carry; what the object says decides."""
+    carried = Counter(
+        (change.observation.event_type, change.observation.object_name)
+        for change in outcome.changes
+    )
+    catalogue = load_catalogue()
+    return {
+        (event_type, object_name): count
+        for (event_type, object_name), count in carried.items()
+        if (expected := catalogue.event_objects(event_type)) and object_name not in expected
+    }

@@ -100,6 +100,15 @@ RELAY_PUBLISHED = Metric(
     meaning="Changes published to object topics, by object and operation.",
     labels=("object", "operation"),
 )
+RELAY_UNEXPECTED = Metric(
+    name="stripeline_relay_unexpected_total",
+    kind=Kind.COUNTER,
+    meaning=(
+        "Changes whose event is of a known type and holds an object that the catalogue does not "
+        "expect there, by event type and object: published as what it is."
+    ),
+    labels=("event_type", "object"),
+)
 RELAY_DROPPED = Metric(
     name="stripeline_relay_dropped_total",
     kind=Kind.COUNTER,
@@ -180,7 +189,7 @@ RECONCILE_FOUND = Metric(
     kind=Kind.COUNTER,
     meaning=(
         "What a reconcile found about objects: unchanged, repaired, created, deleted, ...; `told` "
-        "is `no` for types of which Stripe's events do not tell every change."
+        "is `no` for what came or went without an event, as Stripe's do not tell everything."
     ),
     labels=("object", "verdict", "told"),
 )
