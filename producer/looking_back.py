@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
+from producer.errors import SchemaNotRegistered
 from producer.kafka_changelog import Changelog, StoredRecord
 from producer.order import Entry
 from producer.owned import Lost
@@ -10,7 +11,7 @@ from producer.preparing import Candidate, Preparer
 from producer.reading import InboxRecord
 from producer.record_keys import object_id_of
 from schemas.codec import RecordCodec, unframe
-from schemas.errors import BadFrame, BadRecord
+from schemas.errors import BadFrame, BadRecord, SchemaRefused, SchemaUnknown
 from schemas.objects import ID
 from schemas.registry import Registry
 from schemas.topics import Names
@@ -32,6 +33,7 @@ class LookingBack:
 
         Raises:
             KafkaUnreachable, RegistryUnreachable: try again later.
+            SchemaNotRegistered: the registry refuses to show a schema.
         """
         return self._half_in_topic(candidate, entry) or self._half_in_inbox(entry)
 
@@ -40,6 +42,7 @@ class LookingBack:
 
         Raises:
             KafkaUnreachable, RegistryUnreachable: try again later.
+            SchemaNotRegistered: the registry refuses to show a schema.
         """
         offsets: dict[tuple[str, int], list[int]] = defaultdict(list)
         for one in lost:
@@ -101,8 +104,11 @@ class LookingBack:
             schema_id, body = unframe(found.value)
             record = RecordCodec(self._registry.schema(schema_id)).decode(body)
             return self._preparer.tools(object_name).half_codec.encode_one(record)
-        except (BadFrame, BadRecord):
+        except (BadFrame, BadRecord, SchemaUnknown):
+            # A registry that lost its schemas does not know the id any more.
             return None
+        except SchemaRefused as error:
+            raise SchemaNotRegistered(str(error)) from error
 
     def _half_in_parent(self, lost: Lost) -> bytes:
         """The half as the parent showed it; if that is gone, too, of no more than the id."""
