@@ -84,7 +84,7 @@ class Families:
         self._children = children
         self._last_halves = last_halves
         self._may_fetch = may_fetch
-        self._said: dict[str, bytes] = {}
+        self._said: dict[str, tuple[int, bytes]] = {}
         self._in_step = InStep(children=children)
 
     def decide(
@@ -139,15 +139,23 @@ class Families:
         self._want(change, owned, family)
 
     def _sight(self, change: Change, family: Family) -> None:
-        """Tell of other children, but not the same again: their owner would only drop it."""
+        """Tell of other children, but not the same again: their owner would only drop it.
+
+        Nor what is older than what was said last, be it of another parent: the owner may not know
+        of that second, since what did not change in it was not told.
+        """
+        second = change.observation.second
         for one in change.lists:
             for child in one.others:
-                said = hash_of(child.value)
-                if self._said.get(child.name) == said:
+                value_hash = hash_of(child.value)
+                said_second, said = self._said.get(child.name, (-1, b""))
+                if second < said_second:
                     continue
                 if len(self._said) >= SAID_MAX:
                     self._said.clear()
-                self._said[child.name] = said
+                self._said[child.name] = (second, value_hash)
+                if value_hash == said:
+                    continue
                 family.sightings.append(Sighting(child=child, by=change.observation))
 
     def _ask_for_unlisted(self, change: Change, family: Family) -> None:

@@ -239,6 +239,35 @@ def test_a_child_that_comes_alone_is_counted_and_passed_by(
     assert relayed.records(object_id, "subscription_item") == []
 
 
+def charge_showing(charge_id: str, refund_id: str, *, second: int, status: str) -> Sent:
+    """An event of a charge that shows a refund in this state."""
+    return event(
+        f"evt_{charge_id}_{second}",
+        charge_id,
+        second=second,
+        kind="charge.refunded",
+        object_name="charge",
+        amount_refunded=second,
+        refunds=listed([{"id": refund_id, "object": "refund", "status": status}]),
+    )
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_what_a_parent_showed_of_a_child_before_another_one_did_does_not_undo_it(
+    relayed: Relayed, object_id: str, together: bool
+) -> None:
+    first, other, refund_id = f"ch_1_{object_id}", f"ch_2_{object_id}", f"re_{object_id}"
+    told = [
+        charge_showing(first, refund_id, second=1, status="succeeded"),
+        # Changed and changed back in between, as the other one shows too late.
+        charge_showing(first, refund_id, second=3, status="succeeded"),
+        charge_showing(other, refund_id, second=2, status="pending"),
+    ]
+    for batch in [told] if together else [[one] for one in told]:
+        relayed.send(*batch)
+    assert [one["status"] for one in relayed.records(refund_id, "refund")] == ["succeeded"]
+
+
 def test_a_refund_in_a_charge_is_published_under_its_own_key_once(
     relayed: Relayed, object_id: str
 ) -> None:
