@@ -35,6 +35,8 @@ class StripeServer:
         self.missing: set[str] = set()
         self.second = 0
         self.paths: list[str] = []
+        self.accounts: list[tuple[str | None, str | None]] = []
+        """Of each request, what it has as `Stripe-Account` and as `Stripe-Context`."""
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler_class())
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
 
@@ -97,6 +99,8 @@ class StripeServer:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 stripe.paths.append(self.path)
+                named = self.headers["Stripe-Account"], self.headers["Stripe-Context"]
+                stripe.accounts.append(named)
                 missing = self.path in stripe.missing
                 answer = NOT_FOUND if missing else stripe.answer(self.path)
                 body = json.dumps(answer).encode()

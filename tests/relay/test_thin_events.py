@@ -106,6 +106,22 @@ def test_a_thin_event_without_a_whole_one_asks_for_its_object_once(
     assert stripe_server.paths == [ITSELF, PATH]
 
 
+def test_a_thin_event_of_an_account_is_asked_for_there_in_the_words_of_either_api(
+    installation: Installation, stripe_server: StripeServer
+) -> None:
+    stripe_server.shows(9, id="sub_1", object="subscription", status="fetched")
+    sent = thin(1, related=RELATED, key="acct_1/sub_1")
+    stripe_server.bodies[ITSELF] = json.loads(sent.value)
+    with running(installation.relay(**stripe_server.settings)):
+        installation.inbox.send(
+            replace(sent, envelope=replace(sent.envelope, account_id="acct_1"))
+        )
+        installation.await_relayed()
+    assert [record.key for record in installation.read()] == ["acct_1/sub_1"]
+    assert stripe_server.paths == [ITSELF, PATH]
+    assert stripe_server.accounts == [(None, "acct_1"), ("acct_1", None)]
+
+
 DISCOUNT_PATH = "/v1/customers/cus_1/discount"
 DISCOUNT = {"type": "discount", "url": DISCOUNT_PATH}
 
