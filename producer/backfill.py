@@ -6,12 +6,20 @@ a cursor moves when the inbox has been flushed.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from typing import Any, Final, Protocol, assert_never
+from typing import Final, assert_never
 
 from producer.asking import Answer, Asking
+from producer.backfill_ends import Inbox, StoredCursors
 from producer.backfill_items import Item, ItemReader, has_field, shown_inside
 from producer.backfill_plan import ACCOUNT, Listing, Single
-from producer.backfill_questions import Asked, Cut, Questions, object_name_of, place_of
+from producer.backfill_questions import (
+    Asked,
+    Cut,
+    Questions,
+    object_name_of,
+    place_of,
+    place_of_lists,
+)
 from producer.backfill_ready import Place, Ready
 from producer.backfill_refusals import Refusals
 from producer.backfill_report import ObjectTally, Tally, reason_told
@@ -35,30 +43,6 @@ UNAUTHORIZED: Final = "unauthorized"
 SAVE_SECONDS: Final = 1.0
 SAVE_RECORDS_MAX: Final = 20_000
 TURN_SECONDS: Final = 0.2
-
-
-class Inbox(Protocol):
-    """Where objects go."""
-
-    def put(self, *, key: str, value: bytes, envelope: Envelope) -> None:
-        """Hand over a record."""
-        ...
-
-    def flush(self) -> None:
-        """Return when Kafka has every record."""
-        ...
-
-
-class StoredCursors(Protocol):
-    """Where a run that was killed stood."""
-
-    def read(self) -> dict[str, dict[str, Any]]:
-        """The newest value of each key."""
-        ...
-
-    def put(self, key: str, value: Mapping[str, Any]) -> None:
-        """Store a value; it is durable when this returns."""
-        ...
 
 
 class Backfill:
@@ -181,8 +165,8 @@ class Backfill:
                 if self._ready or not self._split():
                     return
                 continue
-            question, (account_id, endpoint) = taken
-            self._limiter.expect(account_id=account_id, endpoint=endpoint)
+            question, place = taken
+            self._limiter.expect(account_id=place[0], endpoint=place[1])
             match question:
                 case Reading():
                     self._asking.ask(
@@ -193,9 +177,9 @@ class Backfill:
                 case _:
                     assert_never(question)
 
-    def _has_room(self, place: Place) -> bool:
+    def _has_room(self, place: Place, pending: int) -> bool:
         account_id, endpoint = place
-        return self._limiter.has_room(account_id=account_id, endpoint=endpoint)
+        return self._limiter.has_room(account_id=account_id, endpoint=endpoint, pending=pending)
 
     def _split(self) -> bool:
         """Split the window of which most was read, where Stripe allows more than is asked."""
@@ -229,6 +213,8 @@ class Backfill:
 
     def _take(self, answer: Answer[Asked]) -> None:
         asked = answer.token
+        if not isinstance(asked, Root):
+            self._ready.note_answer(asked.place if isinstance(asked, Cut) else place_of(asked))
         if isinstance(answer.error, LimiterStopped):
             return
         if answer.error is not None and not isinstance(answer.error, StripeRefused):
@@ -275,8 +261,9 @@ class Backfill:
                         body=body,
                         item=item,
                         observed_second=page.observed_second,
+                        place=place_of_lists(body, account.account_id),
                     )
-                    self._ready.put(cut, place_of(cut), below=True)
+                    self._ready.put(cut, cut.place, below=True)
                 else:
                     self._put_or_tell(reading.root, item, body, envelope)
             for below in listing.below:

@@ -21,13 +21,18 @@ ELEMENTS_PER_PAGE: Final = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cut:
-    """An object whose lists are to be read to their end."""
+    """An object whose lists are to be read to their end.
+
+    Attributes:
+        place: of the first request.
+    """
 
     reading: Reading
     page: OpenPage
     body: bytes
     item: Item
     observed_second: int
+    place: Place
 
 
 Asked = Reading | Cut | Root
@@ -112,10 +117,11 @@ def object_name_of(asked: Asked) -> str:
     return asked.listing.object_name if isinstance(asked, Reading) else asked.source.object_name
 
 
-def place_of(question: Reading | Cut) -> Place:
-    """Where Stripe counts its first request."""
-    if isinstance(question, Cut):
-        reading, path = question.reading, truncated_address(question.body).partition("?")[0]
-    else:
-        reading, path = question, question.listing.endpoint.path
-    return reading.root.account.account_id, endpoint_name(path)
+def place_of(reading: Reading) -> Place:
+    """Where Stripe counts its requests."""
+    return reading.root.account.account_id, endpoint_name(reading.listing.endpoint.path)
+
+
+def place_of_lists(body: bytes, account_id: str) -> Place:
+    """Where Stripe counts the first request for the lists of an object that go on."""
+    return account_id, endpoint_name(truncated_address(body).partition("?")[0])

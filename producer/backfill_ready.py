@@ -1,6 +1,6 @@
 """Questions that wait for a thread, by the endpoint whose pace holds them back."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from typing import Generic, TypeAlias, TypeVar
 
@@ -21,6 +21,7 @@ class Ready(Generic[Question]):
     def __init__(self) -> None:
         self._below: dict[Place, deque[Question]] = {}
         self._roots: dict[Place, deque[Question]] = {}
+        self._pending: Counter[Place] = Counter()
 
     def __bool__(self) -> bool:
         return bool(self._below or self._roots)
@@ -32,11 +33,20 @@ class Ready(Generic[Question]):
         else:
             self._roots.setdefault(place, deque()).append(question)
 
-    def take(self, has_room: Callable[[Place], bool]) -> tuple[Question, Place] | None:
-        """The next one of those whose endpoint has room; none where none has."""
+    def note_answer(self, place: Place) -> None:
+        """One that was taken is answered."""
+        self._pending[place] -= 1
+
+    def take(self, has_room: Callable[[Place, int], bool]) -> tuple[Question, Place] | None:
+        """The next one of those whose endpoint has room; none where none has.
+
+        Args:
+            has_room: is given an endpoint, and how many taken before are not answered yet.
+        """
         for questions in (self._below, self._roots):
             for place, waiting in questions.items():
-                if has_room(place):
+                if has_room(place, self._pending[place]):
+                    self._pending[place] += 1
                     question = waiting.popleft()
                     if not waiting:
                         del questions[place]

@@ -27,14 +27,19 @@ def is_truncated(body: bytes) -> bool:
 
 
 def truncated_address(body: bytes) -> str:
-    """Where a list of an object goes on; empty where only one deeper inside does."""
-    for value in msgspec.json.decode(body, type=dict[str, msgspec.Raw]).values():
-        raw = bytes(value)
-        if raw[:1] == b"{" and is_truncated(raw):
-            envelope = msgspec.json.decode(raw, type=_Envelope)
-            if envelope.has_more is True and isinstance(envelope.url, str):
-                return envelope.url
-    return ""
+    """The first address that `completed` reads from; empty where it reads nothing."""
+    if not is_truncated(body):
+        return ""
+    if body.lstrip()[:1] == b"[":
+        values = msgspec.json.decode(body, type=list[msgspec.Raw])
+    else:
+        values = [*msgspec.json.decode(body, type=dict[str, msgspec.Raw]).values()]
+    for value in values:
+        if found := truncated_address(bytes(value)):
+            return found
+    envelope = _envelope(body)
+    is_list = envelope.object == "list" and envelope.has_more is True
+    return envelope.url if is_list and isinstance(envelope.url, str) else ""
 
 
 def completed(body: bytes, read_page: ReadPage) -> bytes:
@@ -54,7 +59,7 @@ def completed(body: bytes, read_page: ReadPage) -> bytes:
         return _encoded([completed(bytes(element), read_page) for element in elements])
     fields = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
     whole = {name: completed(bytes(value), read_page) for name, value in fields.items()}
-    envelope = msgspec.json.decode(body, type=_Envelope)
+    envelope = _envelope(body)
     if envelope.object == "list" and envelope.has_more is True:
         whole |= {"data": _read_to_the_end(envelope.url, read_page), "has_more": b"false"}
     return msgspec.json.encode({name: msgspec.Raw(value) for name, value in whole.items()})
@@ -64,6 +69,10 @@ class _Envelope(msgspec.Struct, gc=False):
     object: Any = None
     has_more: Any = None
     url: Any = None
+
+
+def _envelope(body: bytes) -> _Envelope:
+    return msgspec.json.decode(body, type=_Envelope)
 
 
 def _read_to_the_end(url: Any, read_page: ReadPage) -> bytes:

@@ -100,11 +100,18 @@ class RateLimiter:
         with self._changed:
             self._bucket(account_id, endpoint, self._allowed.endpoint_per_second).expected += 1
 
-    def has_room(self, *, account_id: str, endpoint: str) -> bool:
-        """Whether one more request should be announced: few wait for the endpoint's pace."""
+    def has_room(self, *, account_id: str, endpoint: str, pending: int) -> bool:
+        """Whether one more request should be announced: few wait for the endpoint's pace.
+
+        Args:
+            account_id: of the request.
+            endpoint: of the request.
+            pending: announced and not answered; one that was announced need not have been made.
+        """
         with self._changed:
             bucket = self._bucket(account_id, endpoint, self._allowed.endpoint_per_second)
-            return bucket.expected < max(EXPECTED_MIN, bucket.per_second * EXPECTED_SECONDS)
+            waiting = min(bucket.expected, pending)
+            return waiting < max(EXPECTED_MIN, bucket.per_second * EXPECTED_SECONDS)
 
     def refused(self, permit: Permit, *, reason: str = "") -> None:
         """Take note of a 429.

@@ -173,3 +173,14 @@ def test_where_a_truncated_list_goes_on_is_told() -> None:
 
     assert truncated_address(body) == "/v1/l"
     assert truncated_address(b'{"id": "in_1"}') == ""
+
+
+def test_the_address_is_that_of_the_list_that_is_read_first() -> None:
+    inner = envelope([], has_more=True, url="/v1/inner")
+    outer = envelope([{"id": "il_1", "taxes": inner}], has_more=True, url="/v1/outer")
+    body = json.dumps({"id": "qt_1", "computed": [{"upfront": {"line_items": outer}}]}).encode()
+    lists = Lists({"/v1/outer": numbered(1), "/v1/inner": numbered(1)})
+
+    completed(body, lists.read_page)
+
+    assert truncated_address(body) == lists.asked[0][0] == "/v1/inner"

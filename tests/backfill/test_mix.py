@@ -50,13 +50,13 @@ class Threads:
         for _question in range(count):
             self.ready.put(endpoint, ("", endpoint), below=below)
 
-    def run(self, has_room: Callable[[Place], bool]) -> None:
+    def run(self, has_room: Callable[[Place, int], bool]) -> None:
         """All threads until `SECONDS` have passed."""
         waiting: dict[str, int] = {}
-        answers: list[float] = []
+        answers: list[tuple[float, str]] = []
         while self.clock.seconds < SECONDS:
-            while answers and answers[0] <= self.clock.seconds:
-                heapq.heappop(answers)
+            while answers and answers[0][0] <= self.clock.seconds:
+                self.ready.note_answer(("", heapq.heappop(answers)[1]))
             idle = REQUESTS_AT_ONCE - len(answers) - sum(waiting.values())
             while idle > 0 and (taken := self.ready.take(has_room)) is not None:
                 endpoint = taken[0]
@@ -64,7 +64,7 @@ class Threads:
                 waiting[endpoint] = waiting.get(endpoint, 0) + 1
                 idle -= 1
             # As the locks do it: one of each endpoint waits for the clock.
-            soonest = [self.answer_seconds, *(at - self.clock.seconds for at in answers[:1])]
+            soonest = [self.answer_seconds, *(at - self.clock.seconds for at, _ in answers[:1])]
             for endpoint in [name for name, count in waiting.items() if count]:
                 permit, seconds, _binding = self.limiter.try_acquire(
                     account_id="", endpoint=endpoint, purpose=Purpose.BACKGROUND
@@ -74,12 +74,12 @@ class Threads:
                     continue
                 waiting[endpoint] -= 1
                 self.granted[endpoint] = self.granted.get(endpoint, 0) + 1
-                heapq.heappush(answers, self.clock.seconds + self.answer_seconds)
+                heapq.heappush(answers, (self.clock.seconds + self.answer_seconds, endpoint))
                 soonest.append(0.0)
             self.clock.seconds += max(min(soonest), 0.0005)
 
-    def has_room(self, place: Place) -> bool:
-        return self.limiter.has_room(account_id=place[0], endpoint=place[1])
+    def has_room(self, place: Place, pending: int) -> bool:
+        return self.limiter.has_room(account_id=place[0], endpoint=place[1], pending=pending)
 
 
 def used(threads: Threads) -> float:
@@ -122,7 +122,7 @@ def test_one_endpoint_alone_is_asked_at_its_own_limit(answer_seconds: float) -> 
 def test_without_that_they_would_hold_every_thread() -> None:
     threads = uneven(0.2)
 
-    threads.run(lambda _place: True)
+    threads.run(lambda _place, _pending: True)
 
     assert used(threads) < 0.7
 
@@ -133,7 +133,21 @@ def test_what_is_below_an_open_page_goes_before_further_pages_the_newest_first()
     ready.put("older", ("", "/v1/products/{}/features"), below=True)
     ready.put("newer", ("", "/v1/products/{}/features"), below=True)
 
-    taken = [ready.take(lambda _place: True) for _question in range(4)]
+    taken = [ready.take(lambda _place, _pending: True) for _question in range(4)]
 
     assert [one[0] if one else None for one in taken] == ["newer", "older", "page", None]
     assert not ready
+
+
+def test_questions_that_end_without_a_request_hold_no_place_for_ever() -> None:
+    # The address of a list inside an object cannot be used, and the like.
+    threads = Threads(answer_seconds=0.1)
+    place = ("", "/v1/invoices/{}/lines")
+    threads.put(place[1], 100, below=True)
+
+    for _question in range(100):
+        assert threads.ready.take(threads.has_room) is not None
+        threads.limiter.expect(account_id="", endpoint=place[1])
+        threads.ready.note_answer(place)
+
+    assert not threads.ready

@@ -190,7 +190,7 @@ def test_a_request_that_is_never_answered_is_made_again(
     assert set(customers) <= set(inbox.held)
 
 
-def test_a_storm_of_429_ends_with_everything_there_and_the_limiter_under_the_limit(
+def test_a_storm_of_429_ends_with_everything_there_and_a_slower_limiter(
     simulator: Simulator,
 ) -> None:
     customers = simulator.make("customer", count=8_000, over_seconds=300 * DAY, events=False)
@@ -205,6 +205,6 @@ def test_a_storm_of_429_ends_with_everything_there_and_the_limiter_under_the_lim
 
     assert sorted(inbox.held) == sorted(customers)
     assert simulator.requests_refused() > 0
-    # A tenth above it at most: only by going there is it seen that it still holds.
-    assert limiter.per_second(account_id="") <= 1.1 * limit
+    # That it stays there, test_rate_limit.py proves by a hand clock: a busy machine asks less.
+    assert limiter.per_second(account_id="") < allowed.account_per_second
     assert runs.meters.value(BACKFILL_OBJECTS, object="customer") == len(customers)

@@ -1,6 +1,7 @@
 """The limiter keeps below what Stripe allows, uses nearly all of it, and learns from 429."""
 
 import threading
+from collections import deque
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,20 @@ from runtime.clock import SystemClock
 
 PURPOSES = st.sampled_from(list(Purpose))
 LATENESSES = st.floats(min_value=0, max_value=0.05)
+STORM_SECONDS = 300.0
 ALLOWED = AllowedRates(account_per_second=100.0, endpoint_per_second=25.0)
+
+
+class HandClock:
+    """A clock that only the test moves."""
+
+    seconds = 0.0
+
+    def utc_micros(self) -> int:
+        return 0
+
+    def monotonic_seconds(self) -> float:
+        return self.seconds
 
 
 def in_any_second(times: list[float]) -> int:
@@ -102,6 +116,37 @@ def test_requests_refused_together_halve_the_rate_once() -> None:
         limits.refused(permit, reason="global-rate")
 
     assert 50 <= limits.per_second(account_id="") < 60
+
+
+def test_in_a_storm_of_429_the_rate_is_found_that_is_allowed_and_hardly_left_again() -> None:
+    clock, allowed = HandClock(), 40
+    limits = RateLimiter(
+        clock=clock, allowed=AllowedRates(account_per_second=200.0, endpoint_per_second=200.0)
+    )
+    answered: deque[float] = deque()
+    rates: list[float] = []
+    refused = 0
+    while clock.seconds < STORM_SECONDS:
+        permit, seconds, _binding = limits.try_acquire(
+            account_id="", endpoint="/v1/a", purpose=Purpose.BACKGROUND
+        )
+        if permit is None:
+            clock.seconds += seconds
+            continue
+        while answered and answered[0] <= clock.seconds - 1:
+            answered.popleft()
+        if len(answered) < allowed:
+            answered.append(clock.seconds)
+        else:
+            limits.refused(permit, reason="global-rate")
+            refused += 1
+        if clock.seconds > STORM_SECONDS / 10:
+            rates.append(limits.per_second(account_id=""))
+
+    # A little above it now and then: only by going there is it seen that it still holds.
+    assert max(rates) <= 1.2 * allowed
+    assert sum(rates) / len(rates) <= allowed
+    assert refused < len(rates) / 50
 
 
 def test_a_refusal_of_an_endpoint_leaves_the_others_and_the_account_alone() -> None:
