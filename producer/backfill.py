@@ -6,7 +6,7 @@ a cursor moves when the inbox has been flushed.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from typing import Final, assert_never
+from typing import Any, Final, assert_never
 
 from producer.asking import Answer, Asking
 from producer.backfill_ends import Inbox, StoredCursors
