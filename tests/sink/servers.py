@@ -15,7 +15,7 @@ import pytest
 
 from stack.errors import StackError
 from stack.maven import Maven
-from stack.postgres import Binaries, embedded_binaries, machine_binaries, unprivileged_user
+from stack.postgres import PLACES, Binaries, embedded_binaries, machine_binaries, unprivileged_user
 from stack.progress import Silent
 from stack.reach import open_place, reachable
 from stack.settings import StackSettings
@@ -42,7 +42,13 @@ def chosen_releases() -> list[int]:
     asked = os.environ.get(CHOICE, "")
     if asked == "all":
         return sorted(RELEASES)
-    return [int(one) for one in asked.split(",")] if asked else [min(RELEASES), max(RELEASES)]
+    chosen = asked.split(",") if asked else [str(min(RELEASES)), str(max(RELEASES))]
+    if unknown := set(chosen) - {str(release) for release in RELEASES}:
+        raise pytest.UsageError(
+            f"{CHOICE} names {', '.join(sorted(unknown))}; give `all`, or some of "
+            f"{', '.join(map(str, RELEASES))}, separated by commas."
+        )
+    return [int(one) for one in chosen]
 
 
 def binaries_of(release: int) -> Binaries:
@@ -54,7 +60,11 @@ def binaries_of(release: int) -> Binaries:
     try:
         return embedded_binaries(maven, version=RELEASES[release])
     except StackError as error:
-        pytest.skip(f"There is no PostgreSQL {release}: install it, or Maven. {error}")
+        pytest.skip(
+            f"PostgreSQL {release} is not on this machine (`apt-get install "
+            f"postgresql-{release}` puts it under {PLACES[0]}), and version "
+            f"{RELEASES[release]} could not be fetched: {error}"
+        )
 
 
 def any_binaries() -> Binaries:
