@@ -5,16 +5,20 @@ from typing import Any
 
 import pyarrow as pa
 
-from schemas.meta import ACCOUNT_ID, EVENT_AT
+from schemas.meta import ACCOUNT_ID, EVENT_AT, EXTRA
 from sink.copy_format import field_of
-from sink.load import TableRows, WriterSchema
+from sink.load import WRITER, TableRows, WriterSchema
 from sink.tables import ID, TableName, key_of
 
 Row = Mapping[str, Any]
 
 
 def few_rows(
-    own: TableName, connect: TableName, parts: Sequence[tuple[WriterSchema, pa.RecordBatch]]
+    own: TableName,
+    connect: TableName,
+    parts: Sequence[tuple[WriterSchema, pa.RecordBatch]],
+    *,
+    marked: bool = False,
 ) -> list[TableRows]:
     """The rows of the merchant's own table, and those of the connected accounts'.
 
@@ -22,9 +26,11 @@ def few_rows(
         own: the merchant's table.
         connect: the connected accounts' table.
         parts: the decoded records of each writer's schema.
+        marked: whether each row tells its writer.
     """
     columns = {column.name: column for writer, _rows in parts for column in writer.shape.columns}
-    rows = [row for _writer, batch in parts for row in _as_rows(batch)]
+    rows = [row for writer, batch in parts for row in _as_rows(batch, writer, marked=marked)]
+    staged = (*columns.values(), WRITER) if marked else tuple(columns.values())
     found = []
     for name, connected in ((own, False), (connect, True)):
         key = key_of(connect=connected)
@@ -37,13 +43,11 @@ def few_rows(
                     writers=tuple(writer for writer, _rows in parts),
                     columns=tuple(columns.values()),
                     few=[
-                        [
-                            field_of(row.get(column.name), column.transport)
-                            for column in columns.values()
-                        ]
+                        [field_of(row.get(column.name), column.transport) for column in staged]
                         for row in newest_of_each_key(ours, key)
                     ],
                     copy=(),
+                    marked=marked,
                 )
             )
     return found
@@ -64,11 +68,15 @@ def newest_of_each_key(rows: Iterable[Row], key: Sequence[str]) -> list[Row]:
     return [newest[named] for named in sorted(newest)] + without_key
 
 
-def _as_rows(batch: pa.RecordBatch) -> list[dict[str, Any]]:
+def _as_rows(batch: pa.RecordBatch, writer: WriterSchema, *, marked: bool) -> list[dict[str, Any]]:
     """The records as dictionaries, times in microseconds since 1970."""
     values = [
         (column.view(pa.int64()) if pa.types.is_timestamp(column.type) else column).to_pylist()
         for column in batch.columns
     ]
     names = batch.schema.names
-    return [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)]
+    rows = [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)]
+    if marked:
+        for row in rows:
+            row[WRITER.name] = None if row.get(EXTRA) is None else writer.schema_id
+    return rows

@@ -75,11 +75,14 @@ class Site:
         """Reads its topics."""
         return TopicReader(self.kafka, names=self.names)
 
-    def loader(self, registry: Registry, *, history: Collection[str] = ()) -> Loader:
+    def loader(
+        self, registry: Registry, *, history: Collection[str] = (), marked: bool = False
+    ) -> Loader:
         """Makes rows of its records, always by the column.
 
         Args:
             history: tables of which every change is kept as well.
+            marked: whether every row tells its writer.
         """
         return Loader(
             names=self.names,
@@ -87,6 +90,7 @@ class Site:
             writer_schema=registry.schema,
             few_max=0,
             history=history,
+            marked=marked,
         )
 
     def shadow(self, connection: Connection, table: str) -> Shadow:
@@ -114,7 +118,7 @@ def fill(
     shares = [sorted(left)[one::processes] for one in range(processes)]
     shares = [share for share in shares if share]
     if len(shares) < 2 or offsets < SEVERAL_RECORDS_MIN:
-        fill_here(site, table, starts=left, ends=ends, told=told)
+        _fill_here(site, table, starts=left, ends=ends, told=told)
         return
     # A process that is forked would share the Kafka client's threads and locks.
     context = multiprocessing.get_context("spawn")
@@ -123,7 +127,7 @@ def fill(
     ) as pool:
         running = [
             pool.submit(
-                fill_here,
+                _fill_here,
                 site,
                 table,
                 starts={number: left[number] for number in share},
@@ -178,7 +182,7 @@ def _untold(_offsets: int) -> None:
     """The parent reads in Postgres how far its processes are."""
 
 
-def fill_here(
+def _fill_here(
     site: Site,
     table: str,
     *,
@@ -192,7 +196,8 @@ def fill_here(
         contextlib.closing(Registry(site.registry_url)) as registry,
         contextlib.closing(Connection(site.database_url)) as connection,
     ):
-        loader, shadow = site.loader(registry), site.shadow(connection, table)
+        # Which columns a writer lacks is known when all writers are.
+        loader, shadow = site.loader(registry, marked=True), site.shadow(connection, table)
         reached = dict(starts)
         for batch, next_offsets in batches(site.reader(), topic, starts, ends):
             _put(loader, shadow, batch, reached=reached, next_offsets=next_offsets)

@@ -5,10 +5,13 @@ from dataclasses import dataclass, field
 
 from schemas.codec import BatchCodec
 from sink.batch import Batch, Partition, Place, Record, place_of
-from sink.tables import Column, TableName, TableShape
+from sink.tables import Column, TableName, TableShape, Transport
 
 Fields = Sequence[bytes | None]
 """One row: each value in the binary format of its type; none is null."""
+
+WRITER = Column(name="_schema_id", sql_type="bigint", transport=Transport.BIGINT)
+"""Travels beside the row: which schema a record with `extra` was written with; else null."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +37,7 @@ class TableRows:
         key: its primary key.
         writers: the schemas that these rows were written with; the table must fit all of them.
         columns: the columns of the rows, in their order.
+        marked: whether `WRITER` travels with them, because the writers' columns differ.
         few: the rows, where they are few; empty otherwise.
         copy: the rows as a binary COPY, where they are many; empty otherwise.
         history: whether these are all changes, and not the last of each key.
@@ -46,6 +50,12 @@ class TableRows:
     few: Sequence[Fields] = field(repr=False)
     copy: Sequence[bytes] = field(repr=False)
     history: bool = False
+    marked: bool = False
+
+    @property
+    def staged(self) -> tuple[Column, ...]:
+        """What travels."""
+        return (*self.columns, WRITER) if self.marked else self.columns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,6 +38,7 @@ class Loader:
         writer_schema: asks the registry for the schema of an id.
         few_max: up to so many records of one table are made rows one by one.
         history: tables of which every change is kept as well.
+        marked: whether rows tell their writers also where these have the same columns.
     """
 
     def __init__(
@@ -48,12 +49,14 @@ class Loader:
         writer_schema: Callable[[int], Mapping[str, Any]],
         few_max: int = FEW_MAX,
         history: Collection[str] = (),
+        marked: bool = False,
     ) -> None:
         self._names = names
         self._schema = schema
         self._writer_schema = writer_schema
         self._few_max = few_max
         self._history = frozenset(history)
+        self._marked = marked
         self._writers: dict[int, WriterSchema] = {}
 
     def load(self, batch: Batch) -> Load:
@@ -124,8 +127,13 @@ class Loader:
         own = TableName(schema=self._schema, table=table)
         connect = TableName(schema=self._schema + CONNECT_SUFFIX, table=table)
         records = sum(rows.num_rows for _writer, rows in parts)
-        found = (few_rows if records <= self._few_max else many_rows)(own, connect, parts)
-        return found + history_rows(own, connect, parts) if table in self._history else found
+        sets = {frozenset(column.name for column in one.shape.columns) for one, _rows in parts}
+        marked = self._marked or len(sets) > 1
+        rows_of = few_rows if records <= self._few_max else many_rows
+        found = rows_of(own, connect, parts, marked=marked)
+        if table in self._history:
+            found += history_rows(own, connect, parts, marked=marked)
+        return found
 
 
 def written_in_order(rows: TableRows) -> tuple[bool, str]:

@@ -6,14 +6,18 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.meta import ACCOUNT_ID, EVENT_AT
+from schemas.meta import ACCOUNT_ID, EVENT_AT, EXTRA
 from sink.copy_format import copy_chunks
-from sink.load import TableRows, WriterSchema
+from sink.load import WRITER, TableRows, WriterSchema
 from sink.tables import Column, TableName, history_of, key_of
 
 
 def many_rows(
-    own: TableName, connect: TableName, parts: Sequence[tuple[WriterSchema, pa.RecordBatch]]
+    own: TableName,
+    connect: TableName,
+    parts: Sequence[tuple[WriterSchema, pa.RecordBatch]],
+    *,
+    marked: bool = False,
 ) -> list[TableRows]:
     """The rows of the merchant's own table, and those of the connected accounts'.
 
@@ -21,15 +25,20 @@ def many_rows(
         own: the merchant's table.
         connect: the connected accounts' table.
         parts: the decoded records of each writer's schema.
+        marked: whether each row tells its writer.
     """
-    return _rows(own, connect, parts, history=False)
+    return _rows(own, connect, parts, history=False, marked=marked)
 
 
 def history_rows(
-    own: TableName, connect: TableName, parts: Sequence[tuple[WriterSchema, pa.RecordBatch]]
+    own: TableName,
+    connect: TableName,
+    parts: Sequence[tuple[WriterSchema, pa.RecordBatch]],
+    *,
+    marked: bool = False,
 ) -> list[TableRows]:
     """The same of the tables of their history, with every change of each key."""
-    return _rows(history_of(own), history_of(connect), parts, history=True)
+    return _rows(history_of(own), history_of(connect), parts, history=True, marked=marked)
 
 
 def _rows(
@@ -38,22 +47,36 @@ def _rows(
     parts: Sequence[tuple[WriterSchema, pa.RecordBatch]],
     *,
     history: bool,
+    marked: bool,
 ) -> list[TableRows]:
     columns = {column.name: column for writer, _rows in parts for column in writer.shape.columns}
+    staged = [*columns, WRITER.name] if marked else list(columns)
     rows = pa.concat_tables(
-        [pa.Table.from_batches([rows]) for _writer, rows in parts], promote_options="default"
-    ).select(list(columns))
+        [
+            _marked(writer, rows) if marked else pa.Table.from_batches([rows])
+            for writer, rows in parts
+        ],
+        promote_options="default",
+    ).select(staged)
     writers = tuple(writer for writer, _rows in parts)
     kept = tuple(columns.values())
     without_account = rows.column(ACCOUNT_ID).null_count
     if without_account == rows.num_rows:
-        return [_table_rows(own, writers, kept, rows, connect=False, history=history)]
+        return [
+            _table_rows(own, writers, kept, rows, connect=False, history=history, marked=marked)
+        ]
     theirs = pc.is_valid(rows.column(ACCOUNT_ID))
     connected = rows.filter(theirs)
-    found = [_table_rows(connect, writers, kept, connected, connect=True, history=history)]
+    found = [
+        _table_rows(
+            connect, writers, kept, connected, connect=True, history=history, marked=marked
+        )
+    ]
     if without_account:
         ours = rows.filter(pc.invert(theirs))
-        found.append(_table_rows(own, writers, kept, ours, connect=False, history=history))
+        found.append(
+            _table_rows(own, writers, kept, ours, connect=False, history=history, marked=marked)
+        )
     return found
 
 
@@ -65,17 +88,33 @@ def _table_rows(
     *,
     connect: bool,
     history: bool,
+    marked: bool,
 ) -> TableRows:
     key = key_of(connect=connect, history=history)
+    staged = (*columns, WRITER) if marked else columns
     return TableRows(
         name=name,
         key=key,
         writers=writers,
         columns=columns,
         few=(),
-        copy=copy_chunks(newest_of_each_key(rows, key), columns),
+        copy=copy_chunks(newest_of_each_key(rows, key), staged),
         history=history,
+        marked=marked,
     )
+
+
+def _marked(writer: WriterSchema, rows: pa.RecordBatch) -> pa.Table:
+    """The rows with their writer; only `extra` makes it matter."""
+    nothing: Any = pa.scalar(None, pa.int64())
+    number: Any = pa.scalar(writer.schema_id, pa.int64())
+    with_extra: Any = (
+        pc.is_valid(rows.column(EXTRA))
+        if EXTRA in rows.schema.names
+        else pa.array([False] * rows.num_rows)
+    )
+    marks = pc.if_else(with_extra, number, nothing)
+    return pa.Table.from_batches([rows]).append_column(WRITER.name, marks)
 
 
 def newest_of_each_key(rows: pa.Table, key: Sequence[str]) -> pa.RecordBatch:

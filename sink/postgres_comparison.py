@@ -8,6 +8,7 @@ from typing import Any, Final
 import psycopg
 
 from sink.errors import Action, PostgresRefused, rule_of
+from sink.load import WRITER
 from sink.patience import Pause, patiently
 from sink.postgres import Connection, translated
 from sink.rebuild_tables import (
@@ -84,7 +85,7 @@ class Comparer:
         index, newest_only = newest_only_statements(self._working)
         session = self._session()
         with translated():
-            for statement in shadow_statements(self._working, comparison.columns):
+            for statement in shadow_statements(self._working, (*comparison.columns, WRITER)):
                 session.execute(statement)
             session.execute(drop_index_statement(self._working))
         try:

@@ -18,6 +18,7 @@ from sink.claims import Step
 from sink.database import DeadRow
 from sink.history import link_statement
 from sink.load import Load, TableRows
+from sink.out_of_extra import said_values
 from sink.postgres import Connection, translated
 from sink.postgres_offsets import Offsets
 from sink.postgres_tables import Tables
@@ -169,7 +170,7 @@ class Rows:
         if large:
             session.execute("begin")
         for table in large:
-            names = ", ".join(quoted(column.name) for column in table.columns)
+            names = ", ".join(quoted(column.name) for column in table.staged)
             with session.cursor().copy(
                 f"copy pg_temp.{stages[table.name]} ({names}) from stdin (format binary)"
             ) as copy:
@@ -180,7 +181,7 @@ class Rows:
     def _stage(self, session: psycopg.Connection[Any], table: TableRows) -> str:
         """The temporary table for rows of these columns, made once in a session."""
         lines = ", ".join(
-            f"{quoted(column.name)} {column.transport.value}" for column in table.columns
+            f"{quoted(column.name)} {column.transport.value}" for column in table.staged
         )
         stage = f"stage_{zlib.crc32(f'{table.name} {lines}'.encode()):08x}"
         if stage not in self._stages:
@@ -193,18 +194,21 @@ class Rows:
         session: psycopg.Connection[Any],
         table: TableRows,
         *,
-        kept: frozenset[str],
+        kept: Mapping[str, str],
         stage: str | None,
     ) -> list["psycopg.Cursor[Any]"]:
-        held = [column.name for column in table.columns]
-        absent = sorted(kept.difference(held))
+        if stage is not None:
+            transported = {one.name: f"staged.{quoted(one.name)}" for one in table.staged}
+        else:
+            transported = {one.name: f"${at}" for at, one in enumerate(table.staged, 1)}
+        values = said_values(
+            table.columns, kept=kept, writers=table.writers, transported=transported
+        )
         if stage is not None:
             statement = upsert_sql(
                 table.name,
                 key=table.key,
-                columns=table.columns,
-                absent=absent,
-                values=[f"staged.{quoted(name)}" for name in held],
+                values=values,
                 source=f"from pg_temp.{stage} as staged",
                 # A history's key holds the time, so its row is only there if this is a replay.
                 guard=Guard.DIFFERENT if table.history else Guard.NEWER,
@@ -213,23 +217,13 @@ class Rows:
             if not table.history:
                 return [written]
             link = link_statement(
-                table.name,
-                key=table.key,
-                columns=[*held, *absent],
-                stage=f"pg_temp.{stage}",
+                table.name, key=table.key, columns=values, stage=f"pg_temp.{stage}"
             )
             session.execute(link, prepare=True)
             # A change is counted where it changes the table, not in its history.
             return []
-        statement = upsert_sql(
-            table.name,
-            key=table.key,
-            columns=table.columns,
-            absent=absent,
-            values=[f"${place}" for place in range(1, len(held) + 1)],
-            source="",
-        )
-        classes = [_FIELDS[column.transport][0] for column in table.columns]
+        statement = upsert_sql(table.name, key=table.key, values=values, source="")
+        classes = [_FIELDS[column.transport][0] for column in table.staged]
         return [
             session.execute(
                 statement,

@@ -205,13 +205,13 @@ class Shadow:
             schema = quoted(working.target.schema)
             if session.execute("select to_regnamespace($1)", [schema]).fetchone() == (None,):
                 session.execute(f"create schema {schema}")
-            for statement in shadow_statements(working, rows.columns):
+            for statement in shadow_statements(working, rows.staged):
                 session.execute(statement)
         fits |= new
 
     def _copy(self, rows: TableRows) -> None:
         working = self.connect if rows.name == self.connect.target else self.own
-        names = ", ".join(quoted(column.name) for column in rows.columns)
+        names = ", ".join(quoted(column.name) for column in rows.staged)
         statement = f"copy {working.shadow.quoted} ({names}) from stdin (format binary)"
         with self._connection.session().cursor().copy(statement) as copy:
             for chunk in rows.copy:

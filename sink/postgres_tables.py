@@ -36,7 +36,7 @@ class _Found:
 
     Attributes:
         required: columns that every insert has to give.
-        kept: columns that are the sink's.
+        kept: columns that are the sink's, with their types.
         index_due: those of them of which an index is still to be made.
     """
 
@@ -44,7 +44,7 @@ class _Found:
     types: Mapping[str, str]
     key: tuple[str, ...]
     required: frozenset[str]
-    kept: frozenset[str]
+    kept: Mapping[str, str]
     index_due: frozenset[str]
 
 
@@ -59,7 +59,7 @@ class Tables:
         self._connection = connection
         self._indexes = Indexes(connection)
         self._fits: dict[TableName, set[int]] = {}
-        self._kept: dict[TableName, frozenset[str]] = {}
+        self._kept: dict[TableName, Mapping[str, str]] = {}
         self._relation = query("table_relation")
         self._columns = query("table_columns")
         self._kept_columns = query("kept_columns")
@@ -72,8 +72,8 @@ class Tables:
 
     def fit(
         self, name: TableName, shapes: Mapping[int, TableShape], *, key: Sequence[str]
-    ) -> frozenset[str]:
-        """Make or widen the table until rows of these schemas fit; the columns that we keep in it.
+    ) -> Mapping[str, str]:
+        """Make or widen the table until rows of these schemas fit; what we keep in it, with types.
 
         Args:
             name: the table.
@@ -95,23 +95,24 @@ class Tables:
         found = self._found(name)
         return {} if found is None else dict(found.types)
 
-    def kept(self, name: TableName, columns: Collection[str]) -> frozenset[str]:
-        """The columns that are the sink's in a table as it stands; none if it is not there.
+    def kept(self, name: TableName, columns: Collection[str]) -> Mapping[str, str]:
+        """The columns that are the sink's in a table as it stands, with their types as Postgres
+        names them; none if it is not there.
 
         Args:
             columns: those that count in a table to which no sink has written yet.
         """
         found = self._found(name)
         if found is None:
-            return frozenset()
-        return found.kept or frozenset(found.types).intersection(columns)
+            return {}
+        return found.kept or {one: kind for one, kind in found.types.items() if one in columns}
 
     def _fitted(
         self, name: TableName, shape: TableShape, *, schema_id: int, key: tuple[str, ...]
-    ) -> frozenset[str]:
+    ) -> Mapping[str, str]:
         found = self._found(name)
-        wanted = frozenset(column.name for column in shape.columns)
-        if found is not None and wanted <= found.kept:
+        wanted = {column.name: column.sql_type for column in shape.columns}
+        if found is not None and wanted.keys() <= found.kept.keys():
             _check(name, found, shape, key)
             if found.index_due:
                 self._indexes.make(name, found.index_due)
@@ -155,7 +156,7 @@ class Tables:
             self._connection.rollback()
         if index_due:
             self._indexes.make(name, index_due)
-        return wanted | (found.kept if found is not None else frozenset())
+        return {**wanted, **(found.kept if found is not None else {})}
 
     def _missing_statements(
         self, name: TableName, found: _Found | None, shape: TableShape, key: tuple[str, ...]
@@ -185,7 +186,7 @@ class Tables:
             types=types,
             key=tuple(key),
             required=frozenset(column for column, _sql_type, required in columns if required),
-            kept=frozenset(column for column, _due in kept if column in types),
+            kept={column: types[column] for column, _due in kept if column in types},
             index_due=frozenset(column for column, due in kept if due and column in types),
         )
 

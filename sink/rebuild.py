@@ -22,7 +22,7 @@ from sink.postgres_comparison import Comparer
 from sink.postgres_offsets import Offsets
 from sink.postgres_shadow import Shadow, Unreadable
 from sink.postgres_tables import Tables
-from sink.rebuild_tables import Comparison, Finding, Working, comparison_of
+from sink.rebuild_tables import Comparison, Finding, Working, columns_of, comparison_of
 from sink.tables import TableName
 
 WITHOUT_RECORD: Final = frozenset({Finding.EXTRA, Finding.AHEAD})
@@ -225,7 +225,7 @@ class Rebuild:
     ) -> "_Found":
         """A table that can take its shadow's rows if `apply`, and a shadow to compare it with."""
         writers = [self._writer(schema_id) for schema_id in shadow.schema_ids()]
-        columns = {column.name: column for one in writers for column in one.shape.columns}
+        columns = columns_of(writers)
         if not columns:
             raise SuspiciousTopic(
                 f"The topic of {working.target} holds no record, and the table is there. Nothing "
@@ -237,9 +237,11 @@ class Rebuild:
                 lambda: self._tables.fit(working.target, shapes, key=working.key),
                 pause=self._pause,
             )
-        else:
+        elif comparer.target_exists():
             kept = self._tables.kept(working.target, columns)
-        comparison = comparison_of(working, columns, kept=kept)
+        else:
+            kept = {name: column.sql_type for name, column in columns.items()}
+        comparison = comparison_of(working, writers, kept=kept)
         comparer.make_newest_only(comparison)
         in_database = comparer.target_exists()
         return _Found(

@@ -5,14 +5,25 @@ is how far it was read: a crash of Postgres empties both together, and a rebuild
 """
 
 import zlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, assert_never
 
-from schemas.meta import EVENT_AT, OPERATION, Operation
+from schemas.meta import EVENT_AT
+from sink.load import WRITER, WriterSchema
+from sink.out_of_extra import said_values
 from sink.sql import query
-from sink.tables import DELETED_AT, Column, Guard, TableName, literal, quoted, upsert_sql
+from sink.tables import (
+    DELETED_AT,
+    Column,
+    Guard,
+    TableName,
+    deleted_at,
+    literal,
+    quoted,
+    upsert_sql,
+)
 
 PREFIX: Final = "_rebuild"
 TABLE_CHARACTERS_MAX: Final = 40
@@ -101,27 +112,28 @@ class Comparison:
 
     Attributes:
         columns: those of the shadow, with their types in the table.
-        absent: columns that the sink keeps and no record of this topic has: they must be null.
+        kept: all that the sink keeps in the table, with their types.
+        writers: the schemas of the records.
     """
 
     working: Working
     columns: tuple[Column, ...]
-    absent: tuple[str, ...]
+    kept: Mapping[str, str]
+    writers: tuple[WriterSchema, ...]
 
     @property
     def values(self) -> dict[str, str]:
         """For each compared column of the table, what the record says, as SQL over `staged`."""
-        given = {
-            column.name: column.value(f"staged.{quoted(column.name)}") for column in self.columns
+        said = self._said()
+        return {**said, DELETED_AT: deleted_at(said)}
+
+    def _said(self) -> dict[str, str]:
+        transported = {
+            column.name: f"staged.{quoted(column.name)}" for column in (*self.columns, WRITER)
         }
-        return {
-            **given,
-            **dict.fromkeys(self.absent, "null"),
-            DELETED_AT: (
-                f"case when {given[OPERATION]} = {literal(Operation.DELETED.value)} "
-                f"then {given[EVENT_AT]} end"
-            ),
-        }
+        return said_values(
+            self.columns, kept=self.kept, writers=self.writers, transported=transported
+        )
 
     def difference_statements(self) -> list[str]:
         """The statements that find every key whose row differs."""
@@ -210,9 +222,7 @@ class Comparison:
         return upsert_sql(
             self.working.target,
             key=self.working.key,
-            columns=self.columns,
-            absent=self.absent,
-            values=[f"staged.{quoted(column.name)}" for column in self.columns],
+            values=self._said(),
             source=self._query("staged", staged_same=staged_same),
             guard=Guard.NOT_OLDER,
         )
@@ -231,19 +241,26 @@ class Comparison:
 
 
 def comparison_of(
-    working: Working, columns: Mapping[str, Column], *, kept: Collection[str]
+    working: Working, writers: Sequence[WriterSchema], *, kept: Mapping[str, str]
 ) -> Comparison:
     """What is compared where the table keeps these columns.
 
     Args:
-        columns: what the records have, by name.
-        kept: the columns of the table that are the sink's.
+        writers: the schemas of the records.
+        kept: the columns of the table that are the sink's, with their types.
     """
+    columns = columns_of(writers)
     return Comparison(
         working=working,
         columns=tuple(column for name, column in columns.items() if name in kept),
-        absent=tuple(sorted(name for name in kept if name not in columns)),
+        kept=kept,
+        writers=tuple(writers),
     )
+
+
+def columns_of(writers: Iterable[WriterSchema]) -> dict[str, Column]:
+    """What records of these schemas have, by name."""
+    return {column.name: column for one in writers for column in one.shape.columns}
 
 
 def _same(one: str, other: str, *, key: Sequence[str]) -> str:

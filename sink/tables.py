@@ -311,9 +311,7 @@ def upsert_sql(
     name: TableName,
     *,
     key: Sequence[str],
-    columns: Sequence[Column],
-    absent: Sequence[str],
-    values: Sequence[str],
+    values: Mapping[str, str],
     source: str,
     guard: Guard = Guard.NEWER,
 ) -> str:
@@ -322,25 +320,12 @@ def upsert_sql(
     Args:
         name: the table.
         key: its primary key.
-        columns: the columns that the records hold.
-        absent: the columns that the sink keeps in the table and these records lack: they become
-            null, for the row must not remember an earlier record.
-        values: SQL for each of `columns`' transported values.
+        values: SQL for each column that the sink keeps in the table. Those that the records lack
+            are among them: the row must not remember an earlier record.
         source: what follows the selected values: `from ...`, or nothing.
         guard: which rows that are there already may be changed.
     """
-    given = {
-        column.name: column.value(value) for column, value in zip(columns, values, strict=True)
-    }
-    written = {
-        **given,
-        **dict.fromkeys(absent, "null"),
-        SYNCED_AT: "now()",
-        DELETED_AT: (
-            f"case when {given[OPERATION]} = {literal(Operation.DELETED.value)} "
-            f"then {given[EVENT_AT]} end"
-        ),
-    }
+    written = {**values, SYNCED_AT: "now()", DELETED_AT: deleted_at(values)}
     changed = [column for column in written if column not in key]
     return (
         f"insert into {name.quoted} as mine ({_listed(written)})\n"
@@ -349,6 +334,12 @@ def upsert_sql(
         + ", ".join(f"{quoted(column)} = excluded.{quoted(column)}" for column in changed)
         + f"\nwhere {_guarded(guard, changed)}"
     )
+
+
+def deleted_at(values: Mapping[str, str]) -> str:
+    """SQL of when the object was deleted; null if it was not."""
+    deleted = literal(Operation.DELETED.value)
+    return f"case when {values[OPERATION]} = {deleted} then {values[EVENT_AT]} end"
 
 
 def _guarded(guard: Guard, changed: Sequence[str]) -> str:

@@ -143,9 +143,7 @@ def guarded_by(guard: Guard) -> str:
     statement = upsert_sql(
         NAME,
         key=("id",),
-        columns=columns,
-        absent=(),
-        values=[f"${place}" for place, _ in enumerate(columns, 1)],
+        values={column.name: f"${place}" for place, column in enumerate(columns, 1)},
         source="",
         guard=guard,
     )
@@ -176,13 +174,9 @@ def test_an_index_of_a_column_that_comes_later_is_made_beside_the_readers() -> N
 
 def test_a_column_that_the_record_lacks_is_set_to_null() -> None:
     columns = shape_of(schema_of({})).columns
+    values = {column.name: column.name for column in columns}
     statement = upsert_sql(
-        NAME,
-        key=("id",),
-        columns=columns,
-        absent=["later"],
-        values=[column.name for column in columns],
-        source="from staged",
+        NAME, key=("id",), values={**values, "later": "null"}, source="from staged"
     )
     assert '"later" = excluded."later"' in statement
     assert "null, now()" in statement

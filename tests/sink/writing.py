@@ -8,7 +8,7 @@ from sink.claims import Step
 from sink.load import Load
 from sink.loader import FEW_MAX
 from sink.postgres_database import PostgresDatabase
-from tests.sink.changes import Workshop
+from tests.sink.changes import Held, Workshop
 
 TICKETS = Partition("t.ticket", 0)
 MANY = FEW_MAX + 1
@@ -38,6 +38,11 @@ class Hand:
 
     def write(self, changes: Iterable[Mapping[str, Any]], *, schema_id: int = 1) -> dict[str, int]:
         """One transaction with these changes; rows changed by table."""
+        records = self.records(changes, schema_id=schema_id)
+        return self.write_records(records) if records else {}
+
+    def records(self, changes: Iterable[Mapping[str, Any]], *, schema_id: int = 1) -> list[Held]:
+        """The next records of the partition."""
         records = self._workshop.records(
             changes,
             schema_id=schema_id,
@@ -46,9 +51,7 @@ class Hand:
             partition=self._partition.number,
         )
         self._offset += len(records)
-        if not records:
-            return {}
-        return self.write_records(records)
+        return records
 
     def write_records(self, records: Iterable[Record]) -> dict[str, int]:
         """One transaction with these records."""
