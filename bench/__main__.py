@@ -4,10 +4,9 @@ import importlib
 import json
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 
 from bench import machine
-from bench.figures import Figure
+from bench.figures import RESULTS, Figure
 from tests.infrastructure import provided
 
 # Name of the benchmark, and the module whose `run(infrastructure)` gives its figures.
@@ -19,12 +18,13 @@ BENCHMARKS = {
     "sink_topics": "bench.sink_topics",
     "sink_processes": "bench.sink_processes",
     "sink_growth": "bench.sink_growth",
+    "sink_profile": "bench.sink_profile",
     "sink_trials": "bench.trials",
     "debezium": "bench.debezium",
     "rebuild": "bench.rebuild",
     "latency": "bench.latency",
 }
-RESULTS = Path(__file__).parent / "results" / "latest.json"
+FILE = RESULTS / "latest.json"
 
 
 def main(arguments: list[str]) -> int:
@@ -45,13 +45,13 @@ def main(arguments: list[str]) -> int:
 
 
 def _write(figures: list[Figure]) -> None:
-    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.mkdir(exist_ok=True)
     results = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine.described(),
         "figures": {figure.name: figure.values() for figure in figures},
     }
-    RESULTS.write_text(json.dumps(results, indent=2) + "\n")
+    FILE.write_text(json.dumps(results, indent=2) + "\n")
 
 
 if __name__ == "__main__":
