@@ -104,15 +104,11 @@ class Catalogue:
         """The names of every type that has a schema of its own; reads no schema."""
         return tuple(name for name, entry in self._index.items() if entry["key"] is not None)
 
-    def event_object(self, event_type: str) -> str | None:
-        """The object type that an event of this type is about; none for an unknown event type.
-
-        Where an event may carry one of several, the first: the body's own `object` decides.
-        """
-        return next(iter(self.event_objects(event_type)), None)
-
     def event_objects(self, event_type: str) -> tuple[str, ...]:
-        """Every object type that an event of this type may carry."""
+        """Every object type that an event of this type may carry; none for one never heard of.
+
+        Where there are several, the body's own `object` decides.
+        """
         return tuple(self._events.get(event_type, ()))
 
     def event_types(self) -> tuple[str, ...]:
