@@ -28,14 +28,25 @@ class RelayMeters:
         """
         add = self._meters.add
         self._meters.observe(metrics.RELAY_TRANSACTION_SECONDS, seconds)
-        published = Counter(
+        published: Counter[tuple[str, str]] = Counter()
+        told = Counter(
+            (
+                change.observation.object_name,
+                change.entry.operation.value,
+                change.observation.event_type,
+            )
+            for change in outcome.changes
+        )
+        for (object_name, operation, event_type), count in told.items():
+            published[object_name, operation] += count
+            if _is_unexpected(event_type, object_name):
+                add(metrics.RELAY_UNEXPECTED, count, event_type=event_type, object=object_name)
+        published.update(
             (change.observation.object_name, change.entry.operation.value)
-            for change in (*outcome.changes, *outcome.family.changes)
+            for change in outcome.family.changes
         )
         for (object_name, operation), count in published.items():
             add(metrics.RELAY_PUBLISHED, count, object=object_name, operation=operation)
-        for (event_type, object_name), count in _unexpected(outcome).items():
-            add(metrics.RELAY_UNEXPECTED, count, event_type=event_type, object=object_name)
         dropped = outcome.dropped
         if prepared is not None:
             dropped = dropped + prepared.dropped
@@ -71,15 +82,7 @@ class RelayMeters:
         self._meters.set_to(metrics.RELAY_LAG_SECONDS, max(0, micros) / MICROS_PER_SECOND)
 
 
-def _unexpected(outcome: Outcome) -> dict[tuple[str, str], int]:
-    """Event types with objects that they are not known to carry; what the object says decides."""
-    carried = Counter(
-        (change.observation.event_type, change.observation.object_name)
-        for change in outcome.changes
-    )
-    catalogue = load_catalogue()
-    return {
-        (event_type, object_name): count
-        for (event_type, object_name), count in carried.items()
-        if (expected := catalogue.event_objects(event_type)) and object_name not in expected
-    }
+def _is_unexpected(event_type: str, object_name: str) -> bool:
+    """Whether an event of this type is not known to carry such an object, which decides alone."""
+    expected = load_catalogue().event_objects(event_type)
+    return bool(expected) and object_name not in expected
