@@ -77,7 +77,8 @@ def rebuild(
     newer row of the live sink wins. Interrupted at any moment, the next run goes on where it
     stood. A fresh database is filled in the same way.
 
-    Exit code 1 if a record could not be read or a row not be put right.
+    Exit code 0 if every row is as its topic says now; 1 if a record could not be read, a row not
+    be put right, or a table not be rebuilt: the others are, and the report tells.
 
     Example: `stripeline sink rebuild subscription invoice`
     """
@@ -95,8 +96,9 @@ def verify(objects: Objects = None, *, everything: All = False, into: Into = Non
     Reports rows that are missing, wrong, behind, ahead or extra, and which columns differ. What
     the running sink has not written yet is no difference.
 
-    Exit code 0 if all is as the topics say, 4 if something differs, 1 if a record could not be
-    read.
+    Exit code 0 if all is as the topics say, 4 if something differs, whatever else; 1 if a table
+    could not be compared, or a record not be read: the rows of its key were not judged, until a
+    newer record of that key is published and the topic compacted.
 
     Example: `stripeline sink verify --all`
     """
@@ -113,7 +115,8 @@ def replay(
         str,
         typer.Option(
             "--from",
-            help="A time of a change (UTC unless it says otherwise), or an offset.",
+            help="A time of a change (UTC unless it says otherwise), or an offset, which counts "
+            "in every partition; `offset:20261121` is no date.",
             metavar="TIME|OFFSET",
         ),
     ],
@@ -121,8 +124,9 @@ def replay(
     """Apply an object's changes once more, from a time or an offset on.
 
     Under the sink's guard: a row that is newer than the record stays. The sink's own offsets are
-    not touched, and it may run meanwhile. To find and mend what is wrong without knowing since
-    when, use `rebuild`.
+    not touched, and it may run meanwhile. A record that is no row, or that Postgres refuses, is
+    told and left out; then the exit code is 1. To find and mend what is wrong without knowing
+    since when, use `rebuild`.
 
     Example: `stripeline sink replay subscription --from 2026-11-21T08:00`
     """

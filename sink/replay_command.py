@@ -2,6 +2,7 @@
 
 import contextlib
 from datetime import UTC, datetime
+from typing import Final
 
 from rich.console import Console
 
@@ -9,15 +10,21 @@ from runtime.errors import ExitCode, WrongSetting
 from runtime.settings import load
 from schemas.registry import Registry
 from schemas.topics import table_name
+from sink.batch import place_of
 from sink.errors import PostgresAway, PostgresUnreachable, TopicMissing
 from sink.filling import Site, batches
 from sink.history_choice import history_tables
 from sink.kafka_ranges import Extent, TopicReader
 from sink.postgres_database import PostgresDatabase
 from sink.rebuild_progress import watcher_on
+from sink.replay import Replay
 from sink.settings import HistorySettings
 
-MILLISECONDS_PER_SECOND = 1_000
+MILLISECONDS_PER_SECOND: Final = 1_000
+DEAD_SHOWN_MAX: Final = 20
+OFFSET_PREFIX: Final = "offset:"
+YEAR_MIN: Final = 2010
+"""There was no Stripe before."""
 
 
 def run(stripe_object: str, *, start: str) -> ExitCode:
@@ -27,7 +34,7 @@ def run(stripe_object: str, *, start: str) -> ExitCode:
         start: an offset, which counts in every partition, or a time.
 
     Raises:
-        WrongSetting: `start` is neither.
+        WrongSetting: `start` is neither, or may be both.
         TopicMissing: there is no such topic.
         SinkError: what went wrong; running it again is harmless.
     """
@@ -41,39 +48,59 @@ def run(stripe_object: str, *, start: str) -> ExitCode:
     starts = _starts(reader, topic, extent, start)
     history = history_tables(settings, reader)
     database = PostgresDatabase(site.database_url, schema=site.schema)
-    records = rows = unreadable = 0
     with (
         contextlib.closing(Registry(site.registry_url)) as registry,
         contextlib.closing(database),
         watcher_on(console) as watcher,
     ):
-        loader = site.loader(registry, history=history)
-        reached = dict(starts)
-        watcher.reading(table, sum(extent.ends[one] - offset for one, offset in starts.items()))
-        for batch, next_offsets in batches(reader, topic, starts, extent.ends):
-            written = loader.load(batch)
-            try:
-                # No step: where the sink stands is the sink's to say.
-                rows += sum(database.write(written, dead=(), steps={}).values())
-            except PostgresAway as away:
-                raise PostgresUnreachable(f"DATABASE_URL: {away}. Run it again.") from away
-            records += len(batch.records)
-            unreadable += len(written.dead)
-            watcher.passed(sum(offset - reached[one] for one, offset in next_offsets.items()))
-            reached |= next_offsets
-    console.print(f"{records:,} records of {topic} applied; {rows:,} rows changed.")
-    if unreadable:
-        console.print(f"[red]{unreadable:,} records cannot be read and were left out.[/]")
-        return ExitCode.FAILED
-    return ExitCode.OK
+        replay = Replay(database, site.loader(registry, history=history))
+        try:
+            database.migrate()
+            reached = dict(starts)
+            offsets = sum(extent.ends[one] - offset for one, offset in starts.items())
+            watcher.reading(table, offsets)
+            for batch, next_offsets in batches(reader, topic, starts, extent.ends):
+                replay.write(batch)
+                watcher.passed(sum(offset - reached[one] for one, offset in next_offsets.items()))
+                reached |= next_offsets
+        except PostgresAway as away:
+            raise PostgresUnreachable(f"DATABASE_URL: {away}. Run it again.") from away
+    console.print(f"{replay.records:,} records of {topic} applied; {replay.rows:,} rows changed.")
+    if not replay.dead:
+        return ExitCode.OK
+    console.print(f"[red]{len(replay.dead):,} records are no rows and were left out.[/]")
+    for one in replay.dead[:DEAD_SHOWN_MAX]:
+        place = place_of(one.record)
+        console.print(f"  partition {place.partition.number}, offset {place.offset}: {one.reason}")
+    return ExitCode.FAILED
 
 
 def _starts(reader: TopicReader, topic: str, extent: Extent, start: str) -> dict[int, int]:
-    if start.isdigit():
-        return {
-            number: min(max(int(start), extent.starts[number]), end)
-            for number, end in extent.ends.items()
-        }
+    """Where each partition is read from.
+
+    Raises:
+        WrongSetting: `start` is no time and no offset, may be both, or is beyond every record.
+    """
+    text = start.removeprefix(OFFSET_PREFIX)
+    if not (text.isascii() and text.isdigit()):
+        return reader.offsets_at(topic, extent, milliseconds=_milliseconds(start))
+    if text == start and _is_date(text):
+        raise WrongSetting(
+            f"--from {text} may be an offset or a date. Say --from {OFFSET_PREFIX}{text}, or "
+            f"--from {text[:4]}-{text[4:6]}-{text[6:]}"
+        )
+    first, last = int(text), max(extent.ends.values(), default=0)
+    if first > last:
+        raise WrongSetting(
+            f"--from {start}: no partition of {topic} has so many records; the highest offset is "
+            f"below {last}. A time is written like 2026-11-21T08:00 (UTC)."
+        )
+    return {
+        number: min(max(first, extent.starts[number]), end) for number, end in extent.ends.items()
+    }
+
+
+def _milliseconds(start: str) -> int:
     try:
         moment = datetime.fromisoformat(start)
     except ValueError:
@@ -82,5 +109,14 @@ def _starts(reader: TopicReader, topic: str, extent: Extent, start: str) -> dict
             "--from 120000"
         ) from None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    milliseconds = int(moment.timestamp() * MILLISECONDS_PER_SECOND)
-    return reader.offsets_at(topic, extent, milliseconds=milliseconds)
+    return int(moment.timestamp() * MILLISECONDS_PER_SECOND)
+
+
+def _is_date(digits: str) -> bool:
+    """Whether eight digits may be meant as a day of Stripe's time."""
+    if len(digits) != len("20261121"):
+        return False
+    try:
+        return datetime.strptime(digits, "%Y%m%d").replace(tzinfo=UTC).year >= YEAR_MIN
+    except ValueError:
+        return False
