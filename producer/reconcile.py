@@ -289,6 +289,8 @@ class Reconciler:
             tally.verdicts[finding.verdict] += 1
             tally.unsaid[finding.verdict] += not finding.told
             tally.drift.update(finding.drift)
+            if finding.verdict in DRIFT:
+                tally.missed.update(finding.drift)
         if self._inbox is not None:
             self._inbox.flush()
 
@@ -317,7 +319,7 @@ class Reconciler:
             self._meters.add(RECONCILE_FOUND, count - unsaid, **_series(tally, verdict, told=True))
             if unsaid:
                 self._meters.add(RECONCILE_FOUND, unsaid, **_series(tally, verdict, told=False))
-        for column, count in tally.drift.items():
+        for column, count in tally.missed.items():
             self._meters.add(RECONCILE_DRIFT, count, object=name, column=column)
         for reason, count in tally.failures.items():
             self._meters.add(RECONCILE_FAILED, count, object=name, reason=reason)

@@ -21,6 +21,7 @@ class Tally:
         verdicts: how many objects came to which end.
         unsaid: of the verdicts, how many objects came or went without an event's telling it.
         drift: column -> in how many objects it differed.
+        missed: the same where that is a change that was missed.
         left_out: objects that no list shows and whose turn did not come: too many.
         failures: constant words for each list that failed or was cut short.
         passed_over: constant words for each list that Stripe does not show, where nothing was
@@ -34,6 +35,7 @@ class Tally:
     verdicts: Counter[Verdict] = field(default_factory=Counter)
     unsaid: Counter[Verdict] = field(default_factory=Counter)
     drift: Counter[str] = field(default_factory=Counter)
+    missed: Counter[str] = field(default_factory=Counter)
     left_out: int = 0
     failures: Counter[str] = field(default_factory=Counter)
     passed_over: Counter[str] = field(default_factory=Counter)

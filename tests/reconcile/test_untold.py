@@ -9,7 +9,7 @@ from producer.reconcile_report import exit_code
 from producer.untold import ANY_CHANGE, EVERYTHING, NOTHING, RULES, untold_of
 from producer.verdict import Verdict
 from runtime.errors import ExitCode
-from runtime.metrics import RECONCILE_FOUND, Meters
+from runtime.metrics import RECONCILE_DRIFT, RECONCILE_FOUND, Meters
 from schemas.endpoints import load_ways
 from schemas.objects import load_catalogue
 from tests.reconcile.published import Published
@@ -87,10 +87,17 @@ def test_what_differs_is_a_missed_change_only_if_an_event_tells_one_of_its_colum
     shown = Shown(published=published)
     shown.shows({"id": "one", **now})
 
-    tally = shown.run()
+    meters = Meters()
+    tally = shown.run(meters=meters)
 
     assert found(tally) == {verdict: 1}
     assert exit_code([tally]) == code
+    # The report names what differs in any case, the metric for alerts what was missed.
+    assert set(tally.drift) == {name for name in now if now[name] != before.get(name)}
+    assert set(tally.missed) == (set(tally.drift) if code else set())
+    for column in tally.drift:
+        missed = meters.value(RECONCILE_DRIFT, object=object_name, column=column)
+        assert missed == (1 if code else 0)
     assert [key for key, _ in shown.put_records] == ["one"]
 
 
