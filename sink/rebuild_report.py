@@ -1,5 +1,6 @@
 """The report of rebuilds and verifications, as a table to look at."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -25,6 +26,17 @@ def show(console: Console, reports: Sequence[Report], *, applied: bool) -> None:
     console.print(table)
     for report in reports:
         _tell(console, report)
+
+
+def summary_of(report: Report) -> str:
+    """What was found, in a line."""
+    found: Counter[Finding] = Counter()
+    for one in report.tables:
+        found.update(one.findings)
+    told = [f"{count:,} {finding.value}" for finding, count in found.items() if count]
+    if report.unreadable:
+        told.append(f"{len(report.unreadable):,} records cannot be read")
+    return f"{report.records:,} records; {', '.join(told) or 'all the same'}"
 
 
 def _cells(report: Report, one: TableReport) -> list[str]:

@@ -12,7 +12,7 @@ from schemas.codec import frame
 from sink.errors import SuspiciousTopic, TopicMissing
 from sink.rebuild_tables import Finding
 from tests.end_to_end.services import eventually
-from tests.sink.changes import change
+from tests.sink.changes import TICKET, change, schema_of
 from tests.sink.conftest import SinkStarter
 from tests.sink.publisher import Publisher
 from tests.sink.rebuilding import (
@@ -249,3 +249,34 @@ def test_a_topic_that_is_not_there_or_is_another_one_changes_nothing(
     with pytest.raises(SuspiciousTopic):
         workplace.rebuild("ticket")
     assert rows(postgres) == before
+
+
+def test_a_table_that_cannot_be_rebuilt_keeps_no_other_from_it(
+    workplace: Workplace, publisher: Publisher, postgres: Session, tickets: int
+) -> None:
+    published(publisher, tickets, 10)
+    for name in ("account", "zone"):
+        publisher.make_topic(publisher.names.object_topic(name))
+        publisher.publish(name, publisher.register(name, schema_of(TICKET)), [change("a", 1)])
+    postgres.execute("create schema stripe")
+    postgres.execute("create view stripe.account as select 'a' as id, now() as _event_at")
+    code, told = workplace.said("rebuild", "--all")
+    assert code == 1, told
+    assert "account: failed" in told
+    assert "stripe.account exists and is no ordinary table" in " ".join(told.split())
+    assert "zone: 1 records; 1 missing" in told
+    assert first(postgres, "select count(*) from stripe.ticket") == 10
+    assert first(postgres, "select count(*) from stripe.zone") == 1
+    assert workplace.said("verify", "ticket", "zone")[0] == 0
+
+
+def test_a_difference_is_told_by_the_exit_code_whatever_else_is_wrong(
+    workplace: Workplace, publisher: Publisher, postgres: Session, tickets: int
+) -> None:
+    published(publisher, tickets, 10)
+    publisher.publish_values("ticket", [("o00003", b"no frame")])
+    workplace.rebuild("ticket")
+    assert workplace.said("verify", "ticket")[0] == 1
+    postgres.execute("update stripe.ticket set title = 'forged' where id = 'o00004'")
+    assert workplace.said("verify", "ticket")[0] == 4
+    assert workplace.said("verify", "ticket", "nothing")[0] == 4
