@@ -14,8 +14,8 @@ from producer.observation import Observation
 from producer.order import Entry
 from producer.record import Change, ChangeCodec, HalfCodec, hash_of
 from schemas.codec import RecordCodec
-from schemas.inbox import Kind, Source
 from schemas.decimals import is_decimal
+from schemas.inbox import Kind, Source
 from schemas.meta import EXTRA, Operation
 from schemas.objects import Catalogue, load_catalogue
 
