@@ -48,7 +48,7 @@ def test_every_variable_of_the_compose_file_is_told_in_the_example() -> None:
 
 def test_what_both_the_code_and_the_compose_file_default_is_the_same() -> None:
     example = documents()[".env.example"]
-    for name, default in re.findall(r"\$\{([A-Z_]+):-([^}]+)\}", COMPOSE_FILE):
+    for name, default in re.findall(r"\$\{([A-Z_]+):-(\{\}|[^}]+)\}", COMPOSE_FILE):
         told = re.search(rf"^#{name}=(.*)$", example, re.MULTILINE)
         assert told is not None
         if name != "STRIPE_WEBHOOK_SECRET":
