@@ -23,7 +23,7 @@ CHANGES = 100_000
 ROUNDS = 3
 
 
-def run(infrastructure: Infrastructure) -> list[Figure]:
+def run(infrastructure: Infrastructure) -> Iterator[Figure]:
     """Ten times as many rows with each step, and at each some rounds of changes."""
     note_characters = NOTE_CHARACTERS if ROWS_MAX <= ROWS_OF_LARGE_RECORDS_MAX else 0
     figures: list[Figure] = []
@@ -34,7 +34,7 @@ def run(infrastructure: Infrastructure) -> list[Figure]:
             new = range(before, rows)
             at.publisher.publish(TABLE, new, version=0, note_characters=note_characters)
             records, before = records + len(new), rows
-            at.sinks.caught_up(records)
+            at.sinks.fill(records)
             rounds = []
             for _round in range(ROUNDS):
                 for numbers in _changed(rows, version):
@@ -45,7 +45,7 @@ def run(infrastructure: Infrastructure) -> list[Figure]:
                     records += len(numbers)
                 rounds.append(at.sinks.caught_up(records))
             figures.append(_figure(at, rows, rounds, figures))
-    return figures
+            yield figures[-1]
 
 
 def _sizes() -> Iterator[int]:

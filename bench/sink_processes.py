@@ -3,7 +3,7 @@
 They are held still while the records are written, so that all of them begin with their share.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from confluent_kafka import ConsumerGroupState
 from confluent_kafka.admin import AdminClient
@@ -22,9 +22,8 @@ PROCESSES = (1, 2, 4)
 BALANCED_SECONDS_MAX = 120.0
 
 
-def run(infrastructure: Infrastructure) -> list[Figure]:
+def run(infrastructure: Infrastructure) -> Iterator[Figure]:
     """More and more sinks, the same number of changes each time."""
-    figures = []
     with place(infrastructure) as at:
         at.publisher.make_topics([TABLE], partitions=PARTITIONS)
         at.publisher.publish(TABLE, range(IDS), version=0)
@@ -41,8 +40,7 @@ def run(infrastructure: Infrastructure) -> list[Figure]:
             best = max(rounds[1:], key=lambda seen: seen.per_second)
             if processes == 1:
                 alone = best.per_second
-            figures.append(_figure(best, processes=processes, alone=alone))
-    return figures
+            yield _figure(best, processes=processes, alone=alone)
 
 
 def _changed(at: Place, services: Sequence[Service], version: int) -> Seen:

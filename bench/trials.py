@@ -5,7 +5,7 @@ sink's, on tables like the sink's.
 """
 
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 
 from bench.figures import Figure
@@ -31,12 +31,12 @@ SETTINGS: Mapping[str, Mapping[str, str]] = {
 }
 
 
-def run(infrastructure: Infrastructure) -> list[Figure]:
+def run(infrastructure: Infrastructure) -> Iterator[Figure]:
     """First the sink's settings, then Postgres' ways, on the table that the sink has made."""
     with place(infrastructure) as at:
         at.publisher.make_topics([TABLE], partitions=PARTITIONS)
         at.publisher.publish(TABLE, range(IDS), version=0)
-        at.sinks.caught_up(IDS)
+        at.sinks.fill(IDS)
         settings: dict[str, list[Seen]] = {name: [] for name in SETTINGS}
         version = 0
         for _round in range(ROUNDS):
@@ -46,9 +46,10 @@ def run(infrastructure: Infrastructure) -> list[Figure]:
                 settings[name].append(
                     at.sinks.caught_up((version + 1) * IDS, environment=environment)
                 )
-        found = [_figure(f"sink_trials_{name}", settings, name, AS_IT_IS) for name in SETTINGS]
+        for name in SETTINGS:
+            yield _figure(f"sink_trials_{name}", settings, name, AS_IT_IS)
         with closing(Ways(at.database_url)) as ways:
-            return found + _in_postgres(ways)
+            yield from _in_postgres(ways)
 
 
 def _in_postgres(ways: Ways) -> list[Figure]:

@@ -46,6 +46,7 @@ WAYS: Mapping[str, Way] = {
     OWN: Way(),
     "upsert_unsorted": Way(source="mixed"),
     "upsert_without_synchronous_commit": Way(session="set synchronous_commit to off"),
+    "upsert_fillfactor_80": Way(prepare="alter table {table} set (fillfactor = 80)"),
     "upsert_fillfactor_50": Way(prepare="alter table {table} set (fillfactor = 50)"),
     "upsert_fillfactor_50_key_only": Way(
         prepare="alter table {table} set (fillfactor = 50); {drop_indexes}"
