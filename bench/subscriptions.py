@@ -154,6 +154,11 @@ def _number(declared: Any) -> Any:
     return declared
 
 
+def subscription_id(number: int) -> str:
+    """The id of the subscription of this number."""
+    return f"sub_1{number:023}"
+
+
 def subscriptions(
     numbers: Sequence[int], *, version: int, note_characters: int
 ) -> dict[str, list[Any]]:
@@ -181,7 +186,7 @@ def subscriptions(
         return [value] * count
 
     return {
-        "id": [f"sub_1{one:023}" for one in numbers],
+        "id": [subscription_id(one) for one in numbers],
         "object": same("subscription"),
         "customer_id": [f"cus_{one // 2:014}" for one in numbers],
         "default_payment_method_id": [f"pm_{one:024}" for one in numbers],
