@@ -1,8 +1,8 @@
 """What a change costs in a table of 10,000, 100,000 and a million rows, and the sink's memory.
 
 Beside the sink, Postgres alone: the upsert of rows that come from tables beside, in batches like
-the sink's (`postgres_alone_cpu_us`, without the COPY that the sink needs). It says how much of what
-a larger table costs is the table's.
+the sink's (`postgres_alone_cpu_us`, without the COPY that the sink needs). It says how much of
+what a larger table costs is not the sink's.
 
 `SINK_GROWTH_ROWS_MAX=10000000` goes on to ten million, with smaller records so that the disk holds
 them; it takes several minutes and some 40 GB.
