@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+import time
 from typing import Any
 
-FIRST_SECOND = 1_790_000_000
+FIRST_SECOND = int(time.time()) - 3_600
+"""Not long ago: of changes that are older than a week Kafka may keep the last of each key only."""
 
 
 def subscription_event(number: int, *, second: int, objects: int) -> tuple[str, bytes]:

@@ -43,7 +43,9 @@ class Publisher:
 
     def make_topic(self, topic: str, *, partitions: int = PARTITIONS) -> None:
         """Make a topic."""
-        made = self._admin.create_topics([NewTopic(topic, partitions, 1)])
+        # Records may be of any time: they stay, as in the topics of a relay.
+        kept = {"retention.ms": "-1"}
+        made = self._admin.create_topics([NewTopic(topic, partitions, 1, config=kept)])
         made[topic].result(REQUEST_SECONDS_MAX)
 
     def register(self, object_name: str, schema: Mapping[str, Any]) -> int:
