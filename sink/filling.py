@@ -1,4 +1,4 @@
-"""Fills a rebuild's shadow: the topic from where it was read to where it ends, by the column."""
+"""Reads a topic for a rebuild, from where it was read to where it ends, by the column."""
 
 import contextlib
 import multiprocessing
@@ -20,6 +20,7 @@ from sink.loader import Loader
 from sink.postgres import Connection
 from sink.postgres_shadow import Shadow
 from sink.settings import DatabaseSettings
+from sink.straight import Goal, Straight
 from sink.tables import CONNECT_SUFFIX, TableName
 
 BATCH_BYTES_MAX: Final = 16 * 1024 * 1024
@@ -105,9 +106,13 @@ def fill(
     starts: Mapping[int, int],
     ends: Mapping[int, int],
     processes: int,
+    straight: bool,
     told: Told,
 ) -> None:
     """Read a topic into its shadow, its partitions side by side.
+
+    Args:
+        straight: into the tables themselves instead.
 
     Raises:
         KafkaAway, PostgresAway, PostgresRefused, RegistryUnreachable: what was taken in before
@@ -118,7 +123,7 @@ def fill(
     shares = [sorted(left)[one::processes] for one in range(processes)]
     shares = [share for share in shares if share]
     if len(shares) < 2 or offsets < SEVERAL_RECORDS_MIN:
-        _fill_here(site, table, starts=left, ends=ends, told=told)
+        _fill_here(site, table, starts=left, ends=ends, straight=straight, told=told)
         return
     # A process that is forked would share the Kafka client's threads and locks.
     context = multiprocessing.get_context("spawn")
@@ -132,6 +137,7 @@ def fill(
                 table,
                 starts={number: left[number] for number in share},
                 ends={number: ends[number] for number in share},
+                straight=straight,
                 told=_untold,
             )
             for share in shares
@@ -188,19 +194,21 @@ def _fill_here(
     *,
     starts: Mapping[int, int],
     ends: Mapping[int, int],
+    straight: bool,
     told: Told,
 ) -> None:
-    """Read these partitions into the shadow in this process."""
+    """Read these partitions in this process."""
     topic = site.names.object_topic(table)
     with (
         contextlib.closing(Registry(site.registry_url)) as registry,
         contextlib.closing(Connection(site.database_url)) as connection,
     ):
-        # Which columns a writer lacks is known when all writers are.
-        loader, shadow = site.loader(registry, marked=True), site.shadow(connection, table)
+        # Which columns a writer lacks is known when all writers are: a shadow keeps who wrote.
+        loader, shadow = site.loader(registry, marked=not straight), site.shadow(connection, table)
+        goal = Straight(connection, shadow=shadow, schema=site.schema) if straight else shadow
         reached = dict(starts)
         for batch, next_offsets in batches(site.reader(), topic, starts, ends):
-            _put(loader, shadow, batch, reached=reached, next_offsets=next_offsets)
+            _put(loader, goal, batch, reached=reached, next_offsets=next_offsets)
             told(sum(offset - reached[number] for number, offset in next_offsets.items()))
             reached |= next_offsets
 
@@ -226,7 +234,7 @@ def batches(
 
 def _put(
     loader: Loader,
-    shadow: Shadow,
+    goal: Goal,
     batch: Batch,
     *,
     reached: Mapping[int, int],
@@ -235,24 +243,24 @@ def _put(
     """Take a batch in; records that Postgres refuses are noted, and the rest go in."""
     load = loader.load(batch)
     try:
-        shadow.put(load, reached=reached, next_offsets=next_offsets)
+        goal.put(load, reached=reached, next_offsets=next_offsets)
     except PostgresRefused as refused:
         if rule_of(refused.sqlstate).action is not Action.DEAD_LETTER:
             raise
-        dead = _refused(loader, shadow, batch)
+        dead = _refused(loader, goal, batch)
         places = {place_of(one.record) for one in dead}
         rest = [record for record in batch.records if place_of(record) not in places]
         load = loader.load(replace(batch, records=rest))
         load = replace(load, batch=batch, dead=(*load.dead, *dead))
-        shadow.put(load, reached=reached, next_offsets=next_offsets)
+        goal.put(load, reached=reached, next_offsets=next_offsets)
 
 
-def _refused(loader: Loader, shadow: Shadow, batch: Batch) -> list[Dead]:
+def _refused(loader: Loader, goal: Goal, batch: Batch) -> list[Dead]:
     """The records of a batch that Postgres does not take, found by halving it."""
-    refusal = shadow.refusal(loader.load(batch))
+    refusal = goal.refusal(loader.load(batch))
     if refusal is None:
         return []
     if len(batch.records) == 1:
         stack = frames_of(refusal)
         return [Dead(record=batch.records[0], reason=refusal.sqlstate, stack=stack)]
-    return [dead for half in batch.halves() for dead in _refused(loader, shadow, half)]
+    return [dead for half in batch.halves() for dead in _refused(loader, goal, half)]

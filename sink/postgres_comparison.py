@@ -19,6 +19,7 @@ from sink.rebuild_tables import (
     newest_only_statements,
     shadow_statements,
 )
+from sink.sql import query
 from sink.tables import TableName, quoted
 
 REPAIR_ROWS_MAX: Final = 2_000
@@ -75,6 +76,19 @@ class Comparer:
     def target_exists(self) -> bool:
         """Whether the table is there."""
         return self._exists(self._working.target)
+
+    def target_rows(self) -> int:
+        """How many rows the table has; 0 if it is not there."""
+        if not self.target_exists():
+            return 0
+        return self._number(query("rebuild_table_rows").format(target=self._working.target.quoted))
+
+    def target_is_empty(self) -> bool:
+        """Whether the table has no row, or is not there."""
+        if not self.target_exists():
+            return True
+        any_row = query("rebuild_any_row").format(target=self._working.target.quoted)
+        return not self._number(any_row)
 
     def shadow_exists(self) -> bool:
         """Whether the topic had a record for this table."""

@@ -1,7 +1,7 @@
 """A rebuild's shadow in Postgres: filled from the topic, with how far each partition was read."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -135,12 +135,32 @@ class Shadow:
         """
         for rows in load.tables:
             self._fit(rows)
+        self._take_in(load, load.tables, reached=reached, next_offsets=next_offsets)
+
+    def note(
+        self, load: Load, *, reached: Mapping[int, int], next_offsets: Mapping[int, int]
+    ) -> None:
+        """Take in how far the topic was read and what is dead; the rows went elsewhere.
+
+        Raises:
+            PostgresRefused, PostgresAway, RebuildTaken: as of `put`.
+        """
+        self._take_in(load, (), reached=reached, next_offsets=next_offsets)
+
+    def _take_in(
+        self,
+        load: Load,
+        tables: Sequence[TableRows],
+        *,
+        reached: Mapping[int, int],
+        next_offsets: Mapping[int, int],
+    ) -> None:
         schema_ids = sorted({writer.schema_id for rows in load.tables for writer in rows.writers})
         session = self._connection.session()
         try:
             with translated():
                 session.execute("begin")
-                for rows in load.tables:
+                for rows in tables:
                     self._copy(rows)
                 for one in load.dead:
                     place = place_of(one.record)

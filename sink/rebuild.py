@@ -2,7 +2,8 @@
 
 The topic is read into a shadow; rows that differ from it are put right in short transactions. What
 the live sink writes meanwhile stays: a row is only taken for wrong if no record explains it, those
-that came after the reading began included.
+that came after the reading began included. Tables that are empty are filled straight from the
+topic, as the sink fills them.
 """
 
 import time
@@ -154,6 +155,11 @@ class Rebuild:
         shadow.lock()
         ends = extent.ends if apply else self._written(topic, extent)
         reached = shadow.open(topic_id=extent.topic_id, starts=extent.starts, ends=ends)
+        if apply and reached == dict(extent.starts) and self._is_empty(shadow):
+            report = self._filled(table, shadow, reached, ends)
+            if report is not None:
+                return self._ended(report, shadow, topic, extent)
+            reached = shadow.open(topic_id=extent.topic_id, starts=extent.starts, ends=ends)
         self._read(table, reached, ends)
         self._watcher.comparing(table)
         found = [
@@ -180,10 +186,54 @@ class Rebuild:
             tables=[one.report() for one in found],
             unreadable=unreadable,
         )
-        if apply and not report.incomplete:
+        if apply:
+            return self._ended(report, shadow, topic, extent)
+        shadow.drop()
+        return report
+
+    def _ended(self, report: Report, shadow: Shadow, topic: str, extent: Extent) -> Report:
+        if not report.incomplete:
             self._offsets.begin_at(places_of(topic, extent.ends))
         shadow.drop()
         return report
+
+    def _is_empty(self, shadow: Shadow) -> bool:
+        return all(
+            self._comparer(working, shadow).target_is_empty()
+            for working in (shadow.own, shadow.connect)
+        )
+
+    def _filled(
+        self, table: str, shadow: Shadow, starts: Mapping[int, int], ends: Mapping[int, int]
+    ) -> Report | None:
+        """Fill tables that are empty; none if they are still to be compared.
+
+        They are where schemas differ: a row that was written before a later schema's columns were
+        known may lack what its record has of them.
+        """
+        self._read(table, starts, ends, straight=True)
+        writers = [self._writer(schema_id) for schema_id in shadow.schema_ids()]
+        if len({frozenset(columns_of([one])) for one in writers}) != 1:
+            return None
+        found = [
+            (working.target, self._comparer(working, shadow).target_rows())
+            for working in (shadow.own, shadow.connect)
+        ]
+        return Report(
+            table=table,
+            records=shadow.records(),
+            tables=[
+                TableReport(name=name, keys=rows, findings={Finding.MISSING: rows})
+                for name, rows in found
+                if rows
+            ],
+            unreadable=shadow.unreadable(),
+        )
+
+    def _comparer(self, working: Working, shadow: Shadow) -> Comparer:
+        return Comparer(
+            self._connection, working=working, owner=shadow.own.target, pause=self._pause
+        )
 
     def _written(self, topic: str, extent: Extent) -> dict[int, int]:
         """How far the table claims to be: what the sink has not written yet is no difference."""
@@ -193,7 +243,14 @@ class Rebuild:
             for number, end in extent.ends.items()
         }
 
-    def _read(self, table: str, starts: Mapping[int, int], ends: Mapping[int, int]) -> None:
+    def _read(
+        self,
+        table: str,
+        starts: Mapping[int, int],
+        ends: Mapping[int, int],
+        *,
+        straight: bool = False,
+    ) -> None:
         offsets = sum(max(0, ends[number] - start) for number, start in starts.items())
         self._watcher.reading(table, offsets)
         fill(
@@ -202,14 +259,13 @@ class Rebuild:
             starts=starts,
             ends=ends,
             processes=self._processes,
+            straight=straight,
             told=self._watcher.passed,
         )
 
     def _compared(self, working: Working, shadow: Shadow, *, apply: bool) -> "_Found | None":
         """What differs in one table; none if neither the topic nor the database has it."""
-        comparer = Comparer(
-            self._connection, working=working, owner=shadow.own.target, pause=self._pause
-        )
+        comparer = self._comparer(working, shadow)
         if not (comparer.shadow_exists() or comparer.target_exists()):
             return None
         found = self._prepared(comparer, working, shadow, apply=apply)

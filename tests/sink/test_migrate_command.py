@@ -29,6 +29,7 @@ def test_it_says_what_it_did_and_that_nothing_was_left_to_do(database_url: str) 
         "migrated 0002_dead_letters",
         "migrated 0003_columns",
         "migrated 0004_rebuild",
+        "migrated 0005_indexes",
     ]
     again = migrated(database_url)
     assert again.returncode == ExitCode.OK

@@ -68,10 +68,10 @@ def test_rebuilds_while_the_sink_writes_all_the_time_end_equal_to_a_table_never_
             while not enough.is_set():
                 at = turns[-1]
                 some = [change(f"o{n:05}", at, title=f"v{at}") for n in range(at % 7, objects, 7)]
-                new = [change(f"new{at}{n:04}", at, title="new") for n in range(50)]
+                new = [change(f"new {at} {n:04}", at, title="new") for n in range(50)]
                 publisher.publish("ticket", tickets, [*some, *new])
                 # At the sink's pace: a topic that grows faster is read for longer and longer.
-                count = f"select count(*) from stripe.ticket where id like 'new{at}%'"
+                count = f"select count(*) from stripe.ticket where id like 'new {at} %'"
                 arrives(reader, count, len(new))
                 turns.append(at + 1)
 

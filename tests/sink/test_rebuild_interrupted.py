@@ -16,7 +16,7 @@ from tests.end_to_end.services import eventually
 from tests.sink.changes import change
 from tests.sink.conftest import SinkStarter
 from tests.sink.publisher import Publisher
-from tests.sink.rebuilding import At, Steps, Workplace, findings, published, rows
+from tests.sink.rebuilding import At, Steps, Workplace, findings, only, published, rows
 from tests.sink.test_sink_process import ARRIVE_SECONDS_MAX, arrives, first
 
 pytestmark = pytest.mark.stack
@@ -132,6 +132,7 @@ def running() -> list[tuple[int, int]]:
 def test_several_processes_read_what_one_does(
     workplace: Workplace,
     publisher: Publisher,
+    postgres: Session,
     tickets: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -151,10 +152,59 @@ def test_several_processes_read_what_one_does(
 
     monkeypatch.setattr("sink.filling.batches", not_here)
     published(publisher, tickets, 500)
-    report = workplace.rebuild("ticket", processes=2, steps=Counting())
-    assert len(children) == 2
-    assert report.records == 1_001
-    assert findings(report) == {Finding.MISSING: 500}
+    for number, missing in enumerate((500, 499), 1):
+        report = workplace.rebuild("ticket", processes=2, steps=Counting())
+        assert len(children) == 2 * number
+        assert report.records == 1_001
+        assert findings(report) == {Finding.MISSING: missing}
+        # The first time the tables were empty, the second time there is something to compare.
+        postgres.execute("delete from stripe.ticket where id <> 'o00001'")
+    assert findings(workplace.verify("ticket")) == {Finding.MISSING: 499}
+
+
+def test_an_empty_table_is_filled_without_a_shadow(
+    workplace: Workplace, publisher: Publisher, postgres: Session, tickets: int
+) -> None:
+    published(publisher, tickets, 20)
+
+    class NoShadow(Steps):
+        def comparing(self, _table: str) -> None:
+            raise AssertionError("there is nothing to compare")
+
+    report = workplace.rebuild("ticket", steps=NoShadow())
+    assert findings(report) == {Finding.MISSING: 20}
+    assert (report.records, only(report).keys, only(report).same) == (41, 20, 0)
+    assert first(postgres, "select count(*) from stripe.ticket where _deleted_at is null") == 19
+    assert not workplace.verify("ticket").differs
+
+
+def test_a_fill_that_was_interrupted_is_compared_the_next_time(
+    workplace: Workplace,
+    publisher: Publisher,
+    postgres: Session,
+    tickets: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sink.filling.BATCH_BYTES_MAX", 1)
+    published(publisher, tickets, 20)
+
+    class InTheMiddle(Steps):
+        def passed(self, _offsets: int) -> None:
+            interrupted()
+
+    with pytest.raises(KeyboardInterrupt):
+        workplace.rebuild("ticket", steps=InTheMiddle())
+    there = first(postgres, "select count(*) from stripe.ticket")
+    assert 0 < there <= 20
+    compared: list[str] = []
+
+    class Noting(Steps):
+        def comparing(self, table: str) -> None:
+            compared.append(table)
+
+    workplace.rebuild("ticket", steps=Noting())
+    assert compared == ["ticket"]
+    assert first(postgres, "select count(*) from stripe.ticket") == 20
     assert not workplace.verify("ticket").differs
 
 
@@ -184,6 +234,8 @@ def test_an_interrupted_rebuild_goes_on_where_it_stood(
     workplace: Workplace, publisher: Publisher, postgres: Session, tickets: int
 ) -> None:
     published(publisher, tickets, 20)
+    workplace.rebuild("ticket")
+    postgres.execute("delete from stripe.ticket where id <> 'o00001'")
     with pytest.raises(KeyboardInterrupt):
         workplace.rebuild("ticket", steps=At("comparing", interrupted))
     passed: list[int] = []
@@ -195,7 +247,7 @@ def test_an_interrupted_rebuild_goes_on_where_it_stood(
     publisher.publish("ticket", tickets, [change("new", 1)])
     report = workplace.rebuild("ticket", steps=Counting())
     assert report.records == 42
-    assert findings(report) == {Finding.MISSING: 21}
+    assert findings(report) == {Finding.MISSING: 20}
     assert first(postgres, "select count(*) from stripe.ticket") == 21
     assert sum(passed) < 40
 
