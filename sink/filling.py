@@ -5,7 +5,13 @@ import multiprocessing
 import os
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+    wait,
+)
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -207,10 +213,39 @@ def _fill_here(
         loader, shadow = site.loader(registry, marked=not straight), site.shadow(connection, table)
         goal = Straight(connection, shadow=shadow, schema=site.schema) if straight else shadow
         reached = dict(starts)
-        for batch, next_offsets in batches(site.reader(), topic, starts, ends):
-            _put(loader, goal, batch, reached=reached, next_offsets=next_offsets)
-            told(sum(offset - reached[number] for number, offset in next_offsets.items()))
-            reached |= next_offsets
+        with ThreadPoolExecutor(1, thread_name_prefix="put") as putting:
+            under_way: _Put | None = None
+            for batch, next_offsets in batches(site.reader(), topic, starts, ends):
+                # Made ready while Postgres takes in the one before.
+                load = loader.load(batch)
+                if under_way is not None:
+                    told(_end(under_way, loader, goal))
+                under_way = _Put(
+                    future=putting.submit(
+                        goal.put, load, reached=dict(reached), next_offsets=next_offsets
+                    ),
+                    batch=batch,
+                    reached=dict(reached),
+                    next_offsets=next_offsets,
+                )
+                reached |= next_offsets
+            if under_way is not None:
+                told(_end(under_way, loader, goal))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Put:
+    """A batch that Postgres takes in.
+
+    Attributes:
+        reached: where its partitions stood before.
+        next_offsets: where they stand afterwards.
+    """
+
+    future: "Future[None]"
+    batch: Batch
+    reached: Mapping[int, int]
+    next_offsets: Mapping[int, int]
 
 
 def batches(
@@ -232,27 +267,23 @@ def batches(
         yield Batch(records=records, fences=fences), reached
 
 
-def _put(
-    loader: Loader,
-    goal: Goal,
-    batch: Batch,
-    *,
-    reached: Mapping[int, int],
-    next_offsets: Mapping[int, int],
-) -> None:
-    """Take a batch in; records that Postgres refuses are noted, and the rest go in."""
-    load = loader.load(batch)
+def _end(put: _Put, loader: Loader, goal: Goal) -> int:
+    """Wait until a batch is taken in; how many offsets it passed.
+
+    Records that Postgres refuses are noted, and the rest go in.
+    """
     try:
-        goal.put(load, reached=reached, next_offsets=next_offsets)
+        put.future.result()
     except PostgresRefused as refused:
         if rule_of(refused.sqlstate).action is not Action.DEAD_LETTER:
             raise
-        dead = _refused(loader, goal, batch)
+        dead = _refused(loader, goal, put.batch)
         places = {place_of(one.record) for one in dead}
-        rest = [record for record in batch.records if place_of(record) not in places]
-        load = loader.load(replace(batch, records=rest))
-        load = replace(load, batch=batch, dead=(*load.dead, *dead))
-        goal.put(load, reached=reached, next_offsets=next_offsets)
+        rest = [record for record in put.batch.records if place_of(record) not in places]
+        load = loader.load(replace(put.batch, records=rest))
+        load = replace(load, batch=put.batch, dead=(*load.dead, *dead))
+        goal.put(load, reached=put.reached, next_offsets=put.next_offsets)
+    return sum(offset - put.reached[number] for number, offset in put.next_offsets.items())
 
 
 def _refused(loader: Loader, goal: Goal, batch: Batch) -> list[Dead]:
