@@ -10,7 +10,7 @@ STRIPELINE := $(BIN)/stripeline
 # The figures of `make bench`, for example ONLY=sink_live; empty for all.
 ONLY ?=
 # Tests side by side: most of their time they wait for rebalances and outages.
-WORKERS ?= 3
+WORKERS ?= 4
 # Further words for pytest, for example ARGS='-k relay -x'.
 ARGS ?=
 
