@@ -181,7 +181,7 @@ class _Stage:
             )
             self._session.execute(f"create temporary table stage ({lines}) on commit delete rows")
             self._made = True
-        names = ", ".join(quoted(column.name) for column in rows.columns)
+        names = ", ".join(quoted(column.name) for column in rows.copied)
         backend = self._session.info.backend_pid
         with (
             spent.on(COPY, lambda: cpu_seconds(backend)),

@@ -40,6 +40,7 @@ class TableRows:
         marked: whether `WRITER` travels with them, because the writers' columns differ.
         few: the rows, where they are few; empty otherwise.
         copy: the rows as a binary COPY, where they are many; empty otherwise.
+        copied: the columns that it holds: those in which a row has a value.
         history: whether these are all changes, and not the last of each key.
     """
 
@@ -49,6 +50,7 @@ class TableRows:
     columns: tuple[Column, ...]
     few: Sequence[Fields] = field(repr=False)
     copy: Sequence[bytes] = field(repr=False)
+    copied: Sequence[Column] = ()
     history: bool = False
     marked: bool = False
 

@@ -91,14 +91,21 @@ def _table_rows(
     marked: bool,
 ) -> TableRows:
     key = key_of(connect=connect, history=history)
-    staged = (*columns, WRITER) if marked else columns
+    newest = newest_of_each_key(rows, key)
+    # Half of a type's columns have no value in most batches, and each costs what a full one costs.
+    copied = tuple(
+        column
+        for column in ((*columns, WRITER) if marked else columns)
+        if newest.column(column.name).null_count < newest.num_rows
+    )
     return TableRows(
         name=name,
         key=key,
         writers=writers,
         columns=columns,
         few=(),
-        copy=copy_chunks(newest_of_each_key(rows, key), staged),
+        copy=copy_chunks(newest, copied),
+        copied=copied,
         history=history,
         marked=marked,
     )

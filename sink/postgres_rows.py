@@ -170,7 +170,7 @@ class Rows:
         if large:
             session.execute("begin")
         for table in large:
-            names = ", ".join(quoted(column.name) for column in table.staged)
+            names = ", ".join(quoted(column.name) for column in table.copied)
             with session.cursor().copy(
                 f"copy pg_temp.{stages[table.name]} ({names}) from stdin (format binary)"
             ) as copy:

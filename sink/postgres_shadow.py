@@ -231,7 +231,7 @@ class Shadow:
 
     def _copy(self, rows: TableRows) -> None:
         working = self.connect if rows.name == self.connect.target else self.own
-        names = ", ".join(quoted(column.name) for column in rows.staged)
+        names = ", ".join(quoted(column.name) for column in rows.copied)
         statement = f"copy {working.shadow.quoted} ({names}) from stdin (format binary)"
         with self._connection.session().cursor().copy(statement) as copy:
             for chunk in rows.copy:

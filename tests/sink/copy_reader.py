@@ -31,5 +31,9 @@ def fields_of(chunks: Sequence[bytes]) -> list[list[bytes | None]]:
 
 
 def rows_of(table: TableRows) -> Sequence[Fields]:
-    """The rows, whichever way they were encoded."""
-    return fields_of(table.copy) if table.copy else table.few
+    """The rows, whichever way they were encoded, with all columns that travel."""
+    if not table.copy:
+        return table.few
+    names = [column.name for column in table.copied]
+    whole = [dict(zip(names, row, strict=True)) for row in fields_of(table.copy)]
+    return [[row.get(column.name) for column in table.staged] for row in whole]

@@ -225,6 +225,15 @@ def test_a_decimal_that_is_none_is_dead_and_the_rest_are_rows(
     assert [texts(table, "id") for table in load.tables] == [wanted]
 
 
+def test_only_columns_with_a_value_are_copied() -> None:
+    changes = [change("a", 1, title=None), change("b", 2, title=None, amount=7)]
+    (table,) = loaded(WORKSHOP.records(changes), 0).tables
+    names = {column.name for column in table.copied}
+    assert {"id", "_event_at", "amount"} <= names
+    assert "title" not in names
+    assert texts(table, "title") == [None, None]
+
+
 def test_an_empty_value_changes_no_row(few_max: int) -> None:
     load = loaded([Held(value_=None, offset_=3)], few_max)
     assert load.tables == ()
