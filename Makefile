@@ -56,7 +56,7 @@ check: setup ## Formatting, lint, types, imports, sizes
 
 .PHONY: test
 test: check ## Everything: the checks, then every test on real Kafka, registry and Postgres
-	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
 
 .PHONY: demo
 demo: setup ## Stripe (simulated), Kafka, Postgres and both services here; shows rows changing

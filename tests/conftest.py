@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -11,19 +10,6 @@ from tests.infrastructure import Infrastructure, provided
 from tests.isolation import fresh_database, fresh_namespace, new_namespace
 
 EXAMPLES = 100
-SLOW_FILES = (
-    "relay/test_faults.py",
-    "end_to_end/test_outages.py",
-    "end_to_end/test_nothing_is_lost_or_repeated.py",
-    "sink/test_rebuild_interrupted.py",
-    "relay/test_falling_behind.py",
-    "sink/test_dead_letters_command.py",
-    "backfill/test_interrupted.py",
-    "stack/test_local_stack.py",
-    "sink/test_sink_process.py",
-    "stack/test_demo_command.py",
-)
-"""Files of minutes, mostly spent waiting: begun last, they would be what is left at the end."""
 
 
 def pytest_configure() -> None:
@@ -32,13 +18,6 @@ def pytest_configure() -> None:
     # No deadline: a busy machine is no fault of the code.
     settings.register_profile("stripeline", max_examples=examples, deadline=None, print_blob=True)
     settings.load_profile("stripeline")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Those that take longest come first; each file stays together, in its own order."""
-    here = Path(__file__).parent
-    slow = {here / name: place for place, name in enumerate(SLOW_FILES)}
-    items.sort(key=lambda item: slow.get(item.path, len(slow)))
 
 
 @pytest.fixture(scope="session")
