@@ -36,10 +36,10 @@ class Polled:
 
 
 @contextmanager
-def polled_installation(
-    stack: Infrastructure, *, folder: Path, options: Options
-) -> Iterator[Polled]:
-    """Relay and sink run, and the poller is not started yet."""
+def installed(
+    stack: Infrastructure, *, folder: Path, options: Options, **settings: str
+) -> Iterator[tuple[Installation, Simulator]]:
+    """An installation of a simulated Stripe of its own; nothing of it runs yet."""
     with (
         fresh_namespace(stack) as namespace,
         fresh_database(stack) as database_url,
@@ -52,9 +52,23 @@ def polled_installation(
             folder=folder,
             STRIPE_API_KEY=API_KEY,
             STRIPE_API_BASE=simulator.url,
-            STRIPE_REQUESTS_PER_SECOND_MAX="1000",
-            POLL_INTERVAL_SECONDS=INTERVAL_SECONDS,
+            **settings,
         )
+        yield installation, simulator
+
+
+@contextmanager
+def polled_installation(
+    stack: Infrastructure, *, folder: Path, options: Options
+) -> Iterator[Polled]:
+    """Relay and sink run, and the poller is not started yet."""
+    with installed(
+        stack,
+        folder=folder,
+        options=options,
+        STRIPE_REQUESTS_PER_SECOND_MAX="1000",
+        POLL_INTERVAL_SECONDS=INTERVAL_SECONDS,
+    ) as (installation, simulator):
         client = client_of(simulator)
         poller = installation.service("producer", "poll", "--connected", name="poll")
         try:

@@ -21,8 +21,8 @@ from tests.end_to_end.installation import ARRIVE_SECONDS_MAX, Installation
 from tests.end_to_end.services import eventually, running
 from tests.end_to_end.stripe_events import WEBHOOK_SECRET
 from tests.infrastructure import Infrastructure
-from tests.isolation import fresh_database, fresh_namespace
-from tests.simulator.conftest import API_KEY, client_of
+from tests.poller.conftest import installed
+from tests.simulator.conftest import client_of
 
 pytestmark = pytest.mark.stack
 
@@ -73,19 +73,8 @@ class Together:
 def together(
     stack: Infrastructure, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Together]:
-    with (
-        fresh_namespace(stack) as namespace,
-        fresh_database(stack) as database_url,
-        Simulator(Options()) as simulator,
-    ):
-        installation = Installation(
-            stack,
-            namespace=namespace,
-            database_url=database_url,
-            folder=tmp_path_factory.mktemp("together"),
-            STRIPE_API_KEY=API_KEY,
-            STRIPE_API_BASE=simulator.url,
-        )
+    folder = tmp_path_factory.mktemp("together")
+    with installed(stack, folder=folder, options=Options()) as (installation, simulator):
         made = Together(installation, simulator)
         with running(made.service, installation.sink):
             yield made

@@ -9,8 +9,8 @@ from simulator.simulation import Options
 from tests.end_to_end.installation import ARRIVE_SECONDS_MAX, Installation
 from tests.end_to_end.services import eventually, running
 from tests.infrastructure import Infrastructure
-from tests.isolation import fresh_database, fresh_namespace
-from tests.simulator.conftest import API_KEY, client_of
+from tests.poller.conftest import installed
+from tests.simulator.conftest import client_of
 
 pytestmark = pytest.mark.stack
 
@@ -46,19 +46,8 @@ class Healing:
 
 @pytest.fixture(scope="module")
 def healing(stack: Infrastructure, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Healing]:
-    with (
-        fresh_namespace(stack) as namespace,
-        fresh_database(stack) as database_url,
-        Simulator(Options()) as simulator,
-    ):
-        installation = Installation(
-            stack,
-            namespace=namespace,
-            database_url=database_url,
-            folder=tmp_path_factory.mktemp("healing"),
-            STRIPE_API_KEY=API_KEY,
-            STRIPE_API_BASE=simulator.url,
-        )
+    folder = tmp_path_factory.mktemp("healing")
+    with installed(stack, folder=folder, options=Options()) as (installation, simulator):
         made = Healing(installation, simulator)
         with running(made.service, installation.sink):
             yield made
