@@ -3,15 +3,21 @@
 The object topics are its changelog: every entry stands in the headers of a published record, and
 the file also holds how far it has read each topic. So a file that is lost, old or of another
 cluster is no loss, only work; and nothing but what a committed transaction published is in it.
+
+What is new is written to the file many batches at a time: in a large file every entry of a batch
+lies on a page of its own, and each page that is touched is written whole. What a crash loses of
+it is read from the topics again.
 """
 
 import contextlib
 import sqlite3
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import orjson
 
 from producer.order import Entry
@@ -19,6 +25,8 @@ from schemas.meta import Operation
 
 _OPERATIONS: Final = {operation.value: operation for operation in Operation}
 
+UNWRITTEN_MAX: Final = 10_000
+"""Entries that the file does not have yet; some 5 MB, and a second's reading after a crash."""
 FORMAT: Final = 2
 """Raised when the tables or the meaning of a column change; files of another format are remade."""
 
@@ -47,6 +55,11 @@ class PartitionMemory:
     def __init__(self, path: Path, *, cluster_id: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
+        self._unwritten: dict[str, Entry] = {}
+        self._unwritten_children: defaultdict[str, set[str]] = defaultdict(set)
+        self._unwritten_progress: dict[str, Progress] = {}
+        # What was written last: objects that change are likely to change again.
+        self._written: dict[str, Entry] = {}
         try:
             self._connection = self._opened(cluster_id)
         except sqlite3.DatabaseError:
@@ -56,11 +69,32 @@ class PartitionMemory:
 
     def entries(self, names: Iterable[str]) -> dict[str, Entry]:
         """The entries of those objects that have one, by object name as `entry_name` gives it."""
-        return self._selected(_OF_NAMES, names)
+        found: dict[str, Entry] = {}
+        others = []
+        for name in names:
+            entry = self._unwritten.get(name) or self._written.get(name)
+            if entry is None:
+                others.append(name)
+            else:
+                found[name] = entry
+        if others:
+            found |= self._selected(_OF_NAMES, others)
+        return found
 
     def children(self, parents: Iterable[str]) -> dict[str, Entry]:
         """The entries of all owned children of these objects that are not deleted, by name."""
-        return self._selected(_OF_PARENTS, parents)
+        wanted = set(parents)
+        found = {
+            name: entry
+            for name, entry in self._selected(_OF_PARENTS, wanted).items()
+            if name not in self._unwritten
+        }
+        for parent in wanted & self._unwritten_children.keys():
+            for name in self._unwritten_children[parent]:
+                entry = self._unwritten[name]
+                if entry.parent == parent and entry.operation is not Operation.DELETED:
+                    found[name] = entry
+        return found
 
     def _selected(self, statement: str, names: Iterable[str]) -> dict[str, Entry]:
         rows = self._connection.execute(statement, (orjson.dumps(list(names)).decode(),))
@@ -82,20 +116,31 @@ class PartitionMemory:
     def progress(self) -> dict[str, Progress]:
         """How far each object topic has been taken in, by topic."""
         rows = self._connection.execute("select topic, topic_id, next_offset from progress")
-        return {
+        written = {
             topic: Progress(topic_id=topic_id, next_offset=next_offset)
             for topic, topic_id, next_offset in rows
         }
+        return written | self._unwritten_progress
 
     def remember(
         self, entries: Iterable[tuple[str, Entry, int]], progress: Mapping[str, Progress]
     ) -> None:
-        """Take in what a committed transaction published, all of it or nothing.
+        """Take in what a committed transaction published.
 
         Args:
             entries: name, entry, and the offset of its record, which the entry cannot know yet.
             progress: of the topics it went to.
         """
+        for name, entry, record_offset in entries:
+            self._unwritten[name] = msgspec.structs.replace(entry, record_offset=record_offset)
+            if entry.parent:
+                self._unwritten_children[entry.parent].add(name)
+        self._unwritten_progress |= progress
+        if len(self._unwritten) >= UNWRITTEN_MAX:
+            self.write()
+
+    def write(self) -> None:
+        """Write what the file does not have yet, all of it or nothing."""
         with self._connection:
             self._connection.executemany(
                 _UPSERT,
@@ -107,30 +152,45 @@ class PartitionMemory:
                         entry.body_hash,
                         ",".join(entry.event_ids),
                         entry.inbox,
-                        record_offset,
+                        entry.record_offset,
                         entry.parent,
                     )
-                    for name, entry, record_offset in entries
+                    # Sorted: entries of one page come together.
+                    for name, entry in sorted(self._unwritten.items())
                 ],
             )
             self._connection.executemany(
                 "insert or replace into progress (topic, topic_id, next_offset) values (?, ?, ?)",
-                [(topic, found.topic_id, found.next_offset) for topic, found in progress.items()],
+                [
+                    (topic, found.topic_id, found.next_offset)
+                    for topic, found in self._unwritten_progress.items()
+                ],
             )
+        self._written = self._unwritten
+        self._unwritten = {}
+        self._unwritten_children.clear()
+        self._unwritten_progress = {}
 
     def forget(self) -> None:
         """Empty the memory: it is to be built anew from the topics."""
+        self._unwritten, self._written = {}, {}
+        self._unwritten_children.clear()
+        self._unwritten_progress = {}
         with self._connection:
             self._connection.execute("delete from entry")
             self._connection.execute("delete from progress")
 
     def count(self) -> int:
         """How many objects it knows."""
+        self.write()
         return int(self._connection.execute("select count(*) from entry").fetchone()[0])
 
     def close(self) -> None:
-        """Close the file; it stays as it is."""
-        self._connection.close()
+        """Close the file, with all in it that is remembered."""
+        try:
+            self.write()
+        finally:
+            self._connection.close()
 
     def _opened(self, cluster_id: str) -> sqlite3.Connection:
         # Transactions are begun and ended by `with`; the relay's loop may move between threads.

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from producer.memory import PartitionMemory, Progress, entry_name
+from producer.memory import UNWRITTEN_MAX, PartitionMemory, Progress, entry_name
 from producer.order import Entry
 from producer.record import entry_of_headers, headers_of
 from schemas.meta import Operation
@@ -52,6 +54,78 @@ def test_a_file_that_cannot_be_relied_upon_is_empty(tmp_path: Path, fault: str) 
     memory.close()
 
 
+NAMES = [f"item:{number}" for number in range(6)]
+PARENTS = ["", "subscription:A", "subscription:B"]
+STEPS = st.one_of(
+    st.sampled_from(["write", "reopen", "forget"]),
+    st.lists(
+        st.tuples(
+            st.sampled_from(NAMES),
+            st.sampled_from(PARENTS),
+            st.sampled_from([Operation.UPDATED, Operation.DELETED]),
+        ),
+        max_size=5,
+    ),
+)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=st.lists(STEPS, max_size=12))
+def test_it_knows_what_was_remembered_last_wherever_that_stands(
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    steps: list[str | list[tuple[str, str, Operation]]],
+) -> None:
+    monkeypatch.setattr("producer.memory.UNWRITTEN_MAX", 4)
+    path = tmp_path_factory.mktemp("memory") / "partition-0.sqlite"
+    memory = opened(path)
+    entries: dict[str, Entry] = {}
+    progress: dict[str, Progress] = {}
+    for number, step in enumerate(steps):
+        if isinstance(step, list):
+            told = [
+                child(name, parent, operation, offset=10 * number + place)
+                for place, (name, parent, operation) in enumerate(step)
+            ]
+            progress = {"stripe.item": Progress(topic_id="t1", next_offset=number)}
+            memory.remember(told, progress)
+            entries |= {name: entry for name, entry, _ in told}
+        elif step == "write":
+            memory.write()
+        elif step == "reopen":
+            memory.close()
+            memory = opened(path)
+        else:
+            memory.forget()
+            entries, progress = {}, {}
+        assert memory.entries(NAMES) == entries
+        assert memory.children(PARENTS[1:]) == {
+            name: entry
+            for name, entry in entries.items()
+            if entry.parent and entry.operation is not Operation.DELETED
+        }
+        assert memory.progress() == progress
+    memory.close()
+
+
+def test_after_a_crash_the_file_has_all_that_it_says_it_has(tmp_path: Path) -> None:
+    path = tmp_path / "partition-0.sqlite"
+    memory = opened(path)
+    written = [(f"coupon:{number}", ENTRY, number) for number in range(UNWRITTEN_MAX)]
+    memory.remember(written, PROGRESS)
+    later = msgspec.structs.replace(ENTRY, event_at=ENTRY.event_at + 1)
+    memory.remember(
+        [("coupon:0", later, 20_000)], {"stripe.coupon": Progress(topic_id="t1", next_offset=9)}
+    )
+    # As another process finds the file when this one is killed now.
+    found = opened(path)
+    assert found.progress() == PROGRESS
+    assert found.entries(["coupon:0"])["coupon:0"].event_at == ENTRY.event_at
+    assert found.count() == UNWRITTEN_MAX
+    found.close()
+    memory.close()
+
+
 def test_a_chosen_id_is_remembered_once_for_each_type_of_object(tmp_path: Path) -> None:
     memory = opened(tmp_path / "partition-0.sqlite")
     names = [entry_name("coupon", "X"), entry_name("product", "X")]
@@ -74,12 +148,12 @@ def test_a_record_without_our_headers_is_refused() -> None:
 
 
 def child(
-    name: str, parent: str, operation: Operation = Operation.UPDATED
+    name: str, parent: str, operation: Operation = Operation.UPDATED, *, offset: int = 3
 ) -> tuple[str, Entry, int]:
     entry = msgspec.structs.replace(
-        ENTRY, operation=operation, event_ids=(), parent=parent, record_offset=3
+        ENTRY, operation=operation, event_ids=(), parent=parent, record_offset=offset
     )
-    return name, entry, 3
+    return name, entry, offset
 
 
 def test_the_children_of_an_object_are_those_that_live(tmp_path: Path) -> None:
