@@ -67,19 +67,18 @@ class TypeLists(msgspec.Struct, frozen=True, kw_only=True):
         owned_types: of the children that are shown here only, by table.
         owned_fields: that show them.
         apart: fields that are no part of the object's record.
+        owned_apart: those of `owned_fields` that are.
     """
 
     fields: tuple[ListField, ...]
     owned_types: Mapping[str, str]
     owned_fields: frozenset[str]
     apart: frozenset[str]
+    owned_apart: frozenset[str]
 
     def show_all(self, lists: Sequence[ShownList]) -> bool:
         """Whether lists show every owned child that there is."""
-        return all(
-            any(one.field == field and one.extent is Extent.WHOLE for one in lists)
-            for field in self.owned_fields
-        )
+        return self.owned_fields <= {one.field for one in lists if one.extent is Extent.WHOLE}
 
 
 class ChildReader:
@@ -111,11 +110,14 @@ class ChildReader:
         found = self._type_lists.get(object_name)
         if found is None:
             fields = tuple(self._made_fields(object_name))
+            owned_fields = frozenset(one.field for one in fields if one.owned)
+            apart = frozenset(one.field for one in fields if one.expanded_only)
             found = self._type_lists[object_name] = TypeLists(
                 fields=fields,
                 owned_types={table_name(one.owned): one.owned for one in fields if one.owned},
-                owned_fields=frozenset(one.field for one in fields if one.owned),
-                apart=frozenset(one.field for one in fields if one.expanded_only),
+                owned_fields=owned_fields,
+                apart=apart,
+                owned_apart=owned_fields & apart,
             )
         return found
 

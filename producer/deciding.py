@@ -270,29 +270,30 @@ class RecentEvents:
     def __init__(self, *, bytes_max: int) -> None:
         self._bytes_max = bytes_max
         self._bytes = 0
-        self._found: OrderedDict[str, list[Candidate]] = OrderedDict()
+        self._found: OrderedDict[str, tuple[list[Candidate], int]] = OrderedDict()
 
     def add(self, candidate: Candidate) -> None:
         """Remember an event; those of an earlier second of its object are forgotten."""
-        known = self._found.get(candidate.name)
-        if known is None:
-            self._found[candidate.name] = [candidate]
+        size = len(candidate.observation.value) + len(candidate.half)
+        self._bytes += size
+        known, known_size = self._found.get(candidate.name, _NONE_RECENT)
+        if not known:
+            self._found[candidate.name] = ([candidate], size)
         elif known[0].observation.second == candidate.observation.second:
-            known.append(candidate)
+            self._found[candidate.name] = ([*known, candidate], known_size + size)
         else:
-            self._bytes -= sum(map(_size, known))
-            self._found[candidate.name] = [candidate]
+            self._bytes -= known_size
+            self._found[candidate.name] = ([candidate], size)
             self._found.move_to_end(candidate.name)
-        self._bytes += _size(candidate)
         while self._bytes > self._bytes_max and len(self._found) > 1:
-            _, oldest = self._found.popitem(last=False)
-            self._bytes -= sum(map(_size, oldest))
+            _, (_, oldest_size) = self._found.popitem(last=False)
+            self._bytes -= oldest_size
 
     def of_second(self, name: str, second: int) -> dict[str, Candidate]:
         """The events of that second of the object, by event id."""
         return {
             candidate.observation.event_id: candidate
-            for candidate in self._found.get(name, ())
+            for candidate in self._found.get(name, _NONE_RECENT)[0]
             if candidate.observation.second == second
         }
 
@@ -300,6 +301,9 @@ class RecentEvents:
         """Forget all."""
         self._found.clear()
         self._bytes = 0
+
+
+_NONE_RECENT: Final[tuple[list[Candidate], int]] = ([], 0)
 
 
 def _by_name(candidates: Sequence[Candidate]) -> dict[str, list[Candidate]]:
@@ -358,10 +362,6 @@ def _place(observation: Observation) -> str:
 
 def _only_updates(candidate: Candidate) -> bool:
     return candidate.observation.operation is Operation.UPDATED
-
-
-def _size(candidate: Candidate) -> int:
-    return len(candidate.observation.value) + len(candidate.half)
 
 
 def _witness(candidate: Candidate) -> Witness:

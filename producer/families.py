@@ -218,9 +218,8 @@ class Families:
         """Why the change does not show all children; empty if it does, or need not."""
         if any(one.extent is Extent.BEGINNING for one in change.lists):
             return "truncated"
-        lists = self._lists_of(change)
-        shown = {one.field for one in change.lists}
-        if not lists.owned_fields & lists.apart - shown:
+        told_apart = self._lists_of(change).owned_apart
+        if not told_apart or told_apart <= {one.field for one in change.lists}:
             return ""
         # An event that shows no children may be about a change of theirs. A snapshot need not
         # show them either, and a reading of all objects shall not ask for each of them.

@@ -152,6 +152,11 @@ def _array(field: "pa.Field[Any]", values: Sequence[Any] | None, count: int) -> 
     if values is None or (values[0] is None and values.count(None) == count):
         nulls: pa.Array[Any] = pa.nulls(count, field.type)
         return nulls
+    first = values[0]
+    # Only of text is equal also the same: `1 == True`. The last value tells most columns apart.
+    if isinstance(first, str) and values[-1] == first and values.count(first) == count:
+        same: pa.Array[Any] = pa.repeat(pa.scalar(first, type=field.type), count)
+        return same
     array: pa.Array[Any] = pa.array(values, type=field.type)
     return array
 

@@ -60,6 +60,17 @@ def test_any_record_survives_either_codec_written_by_either(data: st.DataObject)
     assert rows_of(many.decode(bodies)) == rows
 
 
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(st.data())
+def test_columns_of_one_value_have_the_bytes_of_any_others(data: st.DataObject) -> None:
+    record = data.draw(records(SMALL.schema))
+    rows = [record] * (ONE_BY_ONE_MAX + 1)
+
+    bodies = BatchCodec(SMALL.schema).encode(as_columns(rows), len(rows))
+
+    assert bodies == [RecordCodec(SMALL.schema).encode(record)] * len(rows)
+
+
 def test_a_reader_that_follows_the_schema_gets_times_as_utc_datetimes() -> None:
     body = RecordCodec(SUBSCRIPTION.schema).encode(
         required() | {"trial_end": 1_700_000_000_000_001}
