@@ -21,7 +21,7 @@ from bench.connect import Worker
 from bench.figures import Figure
 from bench.machine import cpu_seconds, peak_memory_mib
 from bench.sink_live import Place, place
-from bench.sinks import LOOK_SECONDS, SECONDS_MAX, Seen, backends_of
+from bench.sinks import LOOK_SECONDS, Seen, backends_of
 from bench.subscriptions import Published
 from stack.errors import StackError
 from tests.infrastructure import Infrastructure
@@ -33,6 +33,7 @@ TABLE = "subscription"
 JAVA_OPTIONS = ("-Xms2g", "-Xmx2g", "-XX:+UseParallelGC")
 BATCH_RECORDS = 5_000
 TASKS = 2
+SECONDS_MAX = 600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

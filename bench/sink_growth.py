@@ -1,60 +1,124 @@
 """What a change costs in a table of 10,000, 100,000 and a million rows, and the sink's memory.
 
-Beside the sink, Postgres alone: the upsert of rows that come from tables beside, in batches like
-the sink's (`postgres_alone_cpu_us`, without the COPY that the sink needs). It says how much of
-what a larger table costs is not the sink's.
+Each table has been changed once all over before it is measured, so that its pages have room where
+rows were, as those of a table that has lived for a while, and the sink stays the same. The tables
+take turns, so that a slow moment of the machine is one of all of them. The server is one of the
+benchmark's own, with the memory that `docs/operations.md` advises.
 
 `SINK_GROWTH_ROWS_MAX=10000000` goes on to ten million, with smaller records so that the disk holds
-them; it takes several minutes and some 40 GB.
+them; it takes half an hour and 50 GB.
 """
 
 import os
 import random
 import statistics
-from collections.abc import Callable, Iterator
-
-import psycopg
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
 
 from bench.figures import Figure
-from bench.machine import cpu_seconds
 from bench.sink_live import TABLE, Place, place
 from bench.sinks import Seen
-from bench.subscriptions import NOTE_CHARACTERS, SEED, subscription_id
+from bench.subscriptions import NOTE_CHARACTERS, SEED
+from stack.reach import open_place
 from tests.infrastructure import Infrastructure
+from tests.sink.servers import Server, any_binaries
 
-PARTITIONS = 4
 ROWS = 10_000
 ROWS_MAX = int(os.environ.get("SINK_GROWTH_ROWS_MAX", "1000000"))
 ROWS_OF_LARGE_RECORDS_MAX = 1_000_000
 CHANGES = 100_000
-BATCH_ROWS = 10_000
-ROUNDS = 3
+ROUNDS = 9
+PARTITIONS = 1
+BATCH_ROWS = 2_000
+"""So few that hardly a batch has two changes of one row, which would be written as one."""
+SERVER = {
+    "fsync": "on",
+    "shared_buffers": "6GB",
+    "max_wal_size": "8GB",
+    "checkpoint_timeout": "30min",
+}
 
 
 def run(infrastructure: Infrastructure) -> Iterator[Figure]:
-    """Ten times as many rows with each step, and at each some rounds of changes."""
+    """Ten times as many rows with each table."""
     note_characters = NOTE_CHARACTERS if ROWS_MAX <= ROWS_OF_LARGE_RECORDS_MAX else 0
-    figures: list[Figure] = []
-    with place(infrastructure) as at:
+    with _server(infrastructure) as served, ExitStack() as stack:
+        tables = [
+            _Table(
+                stack.enter_context(place(served)),
+                stack,
+                rows=rows,
+                note_characters=note_characters,
+            )
+            for rows in _sizes()
+        ]
+        for table in tables:
+            _tell(f"filling a table of {table.rows:,} rows")
+            table.fill()
+        for number in range(ROUNDS):
+            _tell(f"round {number + 1} of {ROUNDS}")
+            for table in tables:
+                table.change()
+        for table in tables:
+            yield _figure(table, tables[0])
+
+
+class _Table:
+    """One table of so many rows, in a database of its own, with a sink that stays."""
+
+    def __init__(self, at: Place, stack: ExitStack, *, rows: int, note_characters: int) -> None:
         at.publisher.make_topics([TABLE], partitions=PARTITIONS)
-        records = before = version = 0
-        for rows in _sizes():
-            new = range(before, rows)
-            at.publisher.publish(TABLE, new, version=0, note_characters=note_characters)
-            records, before = records + len(new), rows
-            at.sinks.fill(records)
-            rounds = []
-            for _round in range(ROUNDS):
-                for numbers in _changed(rows, version):
-                    version += 1
-                    at.publisher.publish(
-                        TABLE, numbers, version=version, note_characters=note_characters
-                    )
-                    records += len(numbers)
-                rounds.append(at.sinks.caught_up(records))
-            alone = _upserted_alone(at, rows)
-            figures.append(_figure(at, rows, rounds, alone, figures))
-            yield figures[-1]
+        environment = {"SINK_BATCH_RECORDS_MAX": str(BATCH_ROWS)}
+        (self._sink,) = stack.enter_context(at.sinks.running(environment=environment))
+        self.at = at
+        self.rows = rows
+        self.rounds: list[Seen] = []
+        self._note_characters = note_characters
+        self._records = self._version = 0
+
+    def fill(self) -> None:
+        """Insert every row, and change every row once."""
+        for _time in range(2):
+            self._publish(range(self.rows))
+            self.at.sinks.await_written(self._records, [self._sink])
+
+    def change(self) -> None:
+        """Change some rows at random, and see what the sink needs for it."""
+        self.rounds.append(self.at.sinks.held(self._sink, self._publish_changes, records=CHANGES))
+
+    def _publish_changes(self) -> None:
+        for _batch in range(CHANGES // BATCH_ROWS):
+            chosen = random.Random(SEED + self._version)
+            self._publish(chosen.sample(range(self.rows), BATCH_ROWS))
+
+    def _publish(self, numbers: Sequence[int]) -> None:
+        self.at.publisher.publish(
+            TABLE, numbers, version=self._version, note_characters=self._note_characters
+        )
+        self._version += 1
+        self._records += len(numbers)
+
+    def middle(self, value: Callable[[Seen], float]) -> float:
+        """The middle of the rounds."""
+        return statistics.median(value(seen) for seen in self.rounds)
+
+    def over(self, first: "_Table", value: Callable[[Seen], float]) -> float:
+        """This table's value over the first one's, the middle of what each round gives."""
+        return statistics.median(
+            value(mine) / value(its) for mine, its in zip(self.rounds, first.rounds, strict=True)
+        )
+
+    def mebibytes(self) -> int:
+        """The table with its indexes."""
+        row = self.at.sinks.watcher.execute(
+            f"select pg_total_relation_size('stripe.{TABLE}')"
+        ).fetchone()
+        assert row is not None
+        return int(row[0]) // 2**20
 
 
 def _sizes() -> Iterator[int]:
@@ -64,79 +128,45 @@ def _sizes() -> Iterator[int]:
         rows *= 10
 
 
-def _changed(rows: int, version: int) -> Iterator[list[int]]:
-    """Which rows change: some of many, or all of a few again and again."""
-    if rows >= CHANGES:
-        yield random.Random(SEED + version).sample(range(rows), CHANGES)
-    else:
-        for _time in range(CHANGES // rows):
-            yield list(range(rows))
+def _tell(what: str) -> None:
+    """What goes on: with ten million rows it is long."""
+    print(f"sink_growth: {what}", file=sys.stderr, flush=True)
 
 
-def _upserted_alone(at: Place, rows: int) -> float:
-    """The same number of changes without a sink; microseconds of processor time for each."""
-    with psycopg.connect(at.database_url, autocommit=True) as session:
-        names = [
-            f'"{name}"'
-            for (name,) in session.execute(
-                "select attname::text from pg_attribute where attnum > 0 "
-                "and attgenerated = '' and attrelid = %s::regclass order by attnum",
-                [f"stripe.{TABLE}"],
-            )
-        ]
-        listed = ", ".join(names)
-        changed = ", ".join(f"{name} = excluded.{name}" for name in names if name != '"id"')
-        session.execute("set jit to off")
-        used = 0.0
-        for batch in range(CHANGES // BATCH_ROWS):
-            numbers = random.Random(SEED + batch).sample(range(rows), BATCH_ROWS)
-            # A microsecond is newer than what is there, and older than the sink's next change.
-            session.execute(
-                f"create temporary table batch_{batch} as select * from stripe.{TABLE} "
-                "where id = any(%s) order by id",
-                [[subscription_id(number) for number in numbers]],
-            )
-            session.execute(f"update batch_{batch} set _event_at = _event_at + interval '1 us'")
-            began = cpu_seconds(session.info.backend_pid)
-            session.execute(
-                f"insert into stripe.{TABLE} as mine ({listed}) select {listed} "
-                f"from batch_{batch} on conflict (id) do update set {changed} "
-                "where excluded._event_at > mine._event_at"
-            )
-            used += cpu_seconds(session.info.backend_pid) - began
-            session.execute(f"drop table batch_{batch}")
-        return used / CHANGES * 1e6
+@contextmanager
+def _server(infrastructure: Infrastructure) -> Iterator[Infrastructure]:
+    """The same Kafka, and a Postgres with more memory."""
+    with tempfile.TemporaryDirectory(dir=open_place()) as folder:
+        server = Server(any_binaries(), folder=Path(folder))
+        server.initialise()
+        server.start(SERVER)
+        try:
+            yield replace(infrastructure, postgres=server.url())
+        finally:
+            server.stop()
 
 
-def _figure(
-    at: Place, rows: int, rounds: list[Seen], alone: float, smaller: list[Figure]
-) -> Figure:
-    def middle(value: Callable[[Seen], float]) -> float:
-        return statistics.median(value(seen) for seen in rounds)
+def _figure(table: _Table, first: _Table) -> Figure:
+    def cpu(seen: Seen) -> float:
+        return seen.client_cpu_micros + seen.postgres_cpu_micros
 
-    size = at.sinks.watcher.execute(
-        "select pg_total_relation_size('stripe.subscription')"
-    ).fetchone()
-    assert size is not None
-    cpu = middle(lambda seen: seen.client_cpu_micros + seen.postgres_cpu_micros)
-    per_second = middle(lambda seen: seen.per_second)
-    first = smaller[0].per_second if smaller else per_second
-    assert first is not None
-    first_cpu = float(smaller[0].details["cpu_us"]) if smaller else cpu
-    own = middle(lambda seen: seen.client_cpu_micros)
-    first_own = float(smaller[0].details["sink_cpu_us"]) if smaller else own
+    def sink(seen: Seen) -> float:
+        return seen.client_cpu_micros
+
+    def seconds(seen: Seen) -> float:
+        return 1 / seen.per_second
+
     return Figure(
-        name=f"sink_growth_{rows}",
-        per_second=per_second,
+        name=f"sink_growth_{table.rows}",
+        per_second=1 / table.middle(seconds),
         details={
-            "cpu_us": round(cpu, 1),
-            "sink_cpu_us": round(own, 1),
-            "postgres_cpu_us": round(middle(lambda seen: seen.postgres_cpu_micros), 1),
-            "postgres_alone_cpu_us": round(alone, 1),
-            "time_over_first": round(first / per_second, 2),
-            "cpu_over_first": round(cpu / first_cpu, 2),
-            "sink_cpu_over_first": round(own / first_own, 2),
-            "peak_memory_mib": round(max(seen.client_peak_mib for seen in rounds)),
-            "table_mib": round(size[0] / 2**20),
+            "cpu_us": round(table.middle(cpu), 1),
+            "sink_cpu_us": round(table.middle(sink), 1),
+            "postgres_cpu_us": round(table.middle(lambda seen: seen.postgres_cpu_micros), 1),
+            "cpu_over_first": round(table.over(first, cpu), 2),
+            "sink_cpu_over_first": round(table.over(first, sink), 2),
+            "time_over_first": round(table.over(first, seconds), 2),
+            "peak_memory_mib": round(max(seen.client_peak_mib for seen in table.rounds)),
+            "table_mib": table.mebibytes(),
         },
     )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from bench.figures import Figure
 from bench.sink_live import Place, place
-from bench.sinks import Clock, Seen
+from bench.sinks import Seen
 from bench.subscriptions import SEED
 from tests.end_to_end.services import Service
 from tests.infrastructure import Infrastructure
@@ -94,13 +94,9 @@ def _helping(side: Side, service: Service, version: int) -> Seen:
     if version == 0:
         side.publish_mixed(version)
         side.at.sinks.await_written(side.records, [service])
-        # So that the first rows do not come together with the first timed ones.
-    service.pause()
-    side.publish_mixed(version + 1)
-    clock = Clock(side.at.sinks, [service])
-    service.resume()
-    side.at.sinks.await_written((version + 2) * side.records, [service])
-    return clock.seen(rows=side.records)
+    return side.at.sinks.held(
+        service, lambda: side.publish_mixed(version + 1), records=side.records
+    )
 
 
 def _figure(name: str, rounds: list[tuple[Seen, Seen]], *, topics: int) -> Figure:

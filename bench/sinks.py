@@ -1,7 +1,7 @@
 """Sinks as processes: let catch up, and timed while they do."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from schemas.topics import Names
 from tests.end_to_end.services import Service
 from tests.infrastructure import Infrastructure
 
-SECONDS_MAX = 600.0
+STILL_SECONDS_MAX = 60.0
 LOOK_SECONDS = 0.005
 APPLICATION = "stripeline sink"
 
@@ -85,16 +85,34 @@ class Sinks:
             self.await_written(records, services)
             return clock.seen(rows=records - first)
 
+    def held(self, service: Service, publish: Callable[[], None], *, records: int) -> Seen:
+        """Hold a sink that has nothing to do still until its next records are there; timed then.
+
+        Args:
+            service: the sink.
+            publish: writes the records.
+            records: how many.
+        """
+        service.pause()
+        known = self.written()
+        publish()
+        clock = Clock(self, [service])
+        service.resume()
+        self.await_written(known + records, [service])
+        return clock.seen(rows=records)
+
     def fill(self, records: int) -> None:
         """Let a sink catch up, however long it takes."""
         with self.running() as services:
             self.await_written(records, services)
 
     def await_written(self, records: int, services: Sequence[Service]) -> None:
-        """Wait until so many records of all rounds are written."""
-        began = time.monotonic()
-        while self.written() < records:
-            assert time.monotonic() - began < SECONDS_MAX, services[0].log()
+        """Wait until so many records of all rounds are written, as long as it goes on."""
+        moved, known = time.monotonic(), 0
+        while (written := self.written()) < records:
+            if written > known:
+                moved, known = time.monotonic(), written
+            assert time.monotonic() - moved < STILL_SECONDS_MAX, services[0].log()
             time.sleep(LOOK_SECONDS)
 
     def written(self) -> int:
