@@ -33,7 +33,7 @@ PARTITIONS = 2
 BATCH_RECORDS = 2_000
 BESIDE = "plan"
 """Its topic takes the records of the producer that is measured beside the relay."""
-SAMPLE_SECONDS = 0.1
+SAMPLE_SECONDS = 0.25
 SECONDS_MAX = 120.0
 
 

@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import KafkaError, Message, Producer
+from confluent_kafka import OFFSET_END, KafkaError, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from schemas.codec import BatchCodec, frame
@@ -70,6 +70,15 @@ class Publisher:
             self._targets[table] = [
                 (self.topic(table), self._made(self.topic(table), self._schema, partitions))
             ]
+
+    def forget(self, table: str, *, partitions: int) -> None:
+        """Let Kafka remove what was written to a table's topic so far: it is much."""
+        admin = AdminClient({"bootstrap.servers": self._infrastructure.kafka})
+        ends = [
+            TopicPartition(self.topic(table), number, OFFSET_END) for number in range(partitions)
+        ]
+        for removed in admin.delete_records(ends).values():
+            removed.result()
 
     def make_twin(self, table: str, *, topic: str, partitions: int) -> None:
         """A second topic for a table's records, with times declared as the numbers they are.
