@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import logging
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -20,6 +21,7 @@ from producer.errors import KafkaUnreachable
 from producer.kafka_changelog import EARLIEST, LATEST, StoredRecord, stored
 
 CALL_SECONDS_MAX: Final = 10.0
+MOVING_PAUSE_SECONDS: Final = 0.05
 READ_RECORDS_MAX: Final = 2_000
 READ_SECONDS: Final = 0.2
 QUIET_READS_MAX: Final = 150
@@ -63,14 +65,23 @@ class TopicReader:
         Raises:
             KafkaUnreachable: no answer in time.
         """
-        try:
-            found = self._admin.list_topics(timeout=CALL_SECONDS_MAX).topics.get(topic)
-            if found is None:
-                return {}
-            places = [TopicPartition(topic, partition) for partition in found.partitions]
-            low, high = (self._offsets(places, which) for which in (EARLIEST, LATEST))
-        except (KafkaException, concurrent.futures.TimeoutError) as error:
-            raise KafkaUnreachable(f"Kafka does not tell where the topic {topic} ends.") from error
+        deadline = time.monotonic() + CALL_SECONDS_MAX
+        while True:
+            try:
+                return self._ends_now(topic)
+            except (KafkaException, concurrent.futures.TimeoutError) as error:
+                if not _is_moving(error) or time.monotonic() >= deadline:
+                    raise KafkaUnreachable(
+                        f"Kafka does not tell where the topic {topic} ends."
+                    ) from error
+            time.sleep(MOVING_PAUSE_SECONDS)
+
+    def _ends_now(self, topic: str) -> dict[int, PartitionEnd]:
+        found = self._admin.list_topics(timeout=CALL_SECONDS_MAX).topics.get(topic)
+        if found is None:
+            return {}
+        places = [TopicPartition(topic, partition) for partition in found.partitions]
+        low, high = (self._offsets(places, which) for which in (EARLIEST, LATEST))
         return {
             partition: PartitionEnd(low_offset=low[partition], high_watermark=end)
             for partition, end in high.items()
@@ -144,6 +155,22 @@ class TopicReader:
             place.partition: int(answer.result(CALL_SECONDS_MAX).offset)
             for place, answer in answers.items()
         }
+
+
+def _is_moving(error: Exception) -> bool:
+    """Whether a partition's leader is not yet, or no longer, who was asked.
+
+    So it is for a moment after a topic was made, and when a broker leaves: a new leader is asked
+    as soon as Kafka names it.
+    """
+    return isinstance(error, KafkaException) and error.args[0].code() in _MOVING
+
+
+_MOVING: Final = (
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+)
 
 
 def _batch(
