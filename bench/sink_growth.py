@@ -79,13 +79,13 @@ class _Table:
         self.rows = rows
         self.rounds: list[Seen] = []
         self._note_characters = note_characters
-        self._records = self._version = 0
+        self._version = 0
 
     def fill(self) -> None:
         """Insert every row, and change every row once."""
-        for _time in range(2):
+        for times in (1, 2):
             self._publish(range(self.rows))
-            self.at.sinks.await_written(self._records, [self._sink])
+            self.at.sinks.await_written(times * self.rows, [self._sink])
             self.at.publisher.forget(TABLE, partitions=PARTITIONS)
 
     def change(self) -> None:
@@ -102,7 +102,6 @@ class _Table:
             TABLE, numbers, version=self._version, note_characters=self._note_characters
         )
         self._version += 1
-        self._records += len(numbers)
 
     def middle(self, value: Callable[[Seen], float]) -> float:
         """The middle of the rounds."""

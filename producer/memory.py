@@ -13,7 +13,7 @@ import contextlib
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -44,6 +44,21 @@ class Progress:
     next_offset: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Unwritten:
+    """What the file does not have yet.
+
+    Attributes:
+        entries: by name.
+        children: names of those that have a parent, by the parent's name.
+        progress: by topic.
+    """
+
+    entries: dict[str, Entry] = field(default_factory=dict)
+    children: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    progress: dict[str, Progress] = field(default_factory=dict)
+
+
 class PartitionMemory:
     """The memory of one partition; used by one thread at a time.
 
@@ -55,9 +70,7 @@ class PartitionMemory:
     def __init__(self, path: Path, *, cluster_id: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
-        self._unwritten: dict[str, Entry] = {}
-        self._unwritten_children: defaultdict[str, set[str]] = defaultdict(set)
-        self._unwritten_progress: dict[str, Progress] = {}
+        self._unwritten = _Unwritten()
         # What was written last: objects that change are likely to change again.
         self._written: dict[str, Entry] = {}
         try:
@@ -72,7 +85,7 @@ class PartitionMemory:
         found: dict[str, Entry] = {}
         others = []
         for name in names:
-            entry = self._unwritten.get(name) or self._written.get(name)
+            entry = self._unwritten.entries.get(name) or self._written.get(name)
             if entry is None:
                 others.append(name)
             else:
@@ -87,11 +100,11 @@ class PartitionMemory:
         found = {
             name: entry
             for name, entry in self._selected(_OF_PARENTS, wanted).items()
-            if name not in self._unwritten
+            if name not in self._unwritten.entries
         }
-        for parent in wanted & self._unwritten_children.keys():
-            for name in self._unwritten_children[parent]:
-                entry = self._unwritten[name]
+        for parent in wanted & self._unwritten.children.keys():
+            for name in self._unwritten.children[parent]:
+                entry = self._unwritten.entries[name]
                 if entry.parent == parent and entry.operation is not Operation.DELETED:
                     found[name] = entry
         return found
@@ -120,7 +133,7 @@ class PartitionMemory:
             topic: Progress(topic_id=topic_id, next_offset=next_offset)
             for topic, topic_id, next_offset in rows
         }
-        return written | self._unwritten_progress
+        return written | self._unwritten.progress
 
     def remember(
         self, entries: Iterable[tuple[str, Entry, int]], progress: Mapping[str, Progress]
@@ -131,12 +144,13 @@ class PartitionMemory:
             entries: name, entry, and the offset of its record, which the entry cannot know yet.
             progress: of the topics it went to.
         """
+        unwritten = self._unwritten
         for name, entry, record_offset in entries:
-            self._unwritten[name] = msgspec.structs.replace(entry, record_offset=record_offset)
+            unwritten.entries[name] = msgspec.structs.replace(entry, record_offset=record_offset)
             if entry.parent:
-                self._unwritten_children[entry.parent].add(name)
-        self._unwritten_progress |= progress
-        if len(self._unwritten) >= UNWRITTEN_MAX:
+                unwritten.children[entry.parent].add(name)
+        unwritten.progress.update(progress)
+        if len(unwritten.entries) >= UNWRITTEN_MAX:
             self.write()
 
     def write(self) -> None:
@@ -156,26 +170,21 @@ class PartitionMemory:
                         entry.parent,
                     )
                     # Sorted: entries of one page come together.
-                    for name, entry in sorted(self._unwritten.items())
+                    for name, entry in sorted(self._unwritten.entries.items())
                 ],
             )
             self._connection.executemany(
                 "insert or replace into progress (topic, topic_id, next_offset) values (?, ?, ?)",
                 [
                     (topic, found.topic_id, found.next_offset)
-                    for topic, found in self._unwritten_progress.items()
+                    for topic, found in self._unwritten.progress.items()
                 ],
             )
-        self._written = self._unwritten
-        self._unwritten = {}
-        self._unwritten_children.clear()
-        self._unwritten_progress = {}
+        self._written, self._unwritten = self._unwritten.entries, _Unwritten()
 
     def forget(self) -> None:
         """Empty the memory: it is to be built anew from the topics."""
-        self._unwritten, self._written = {}, {}
-        self._unwritten_children.clear()
-        self._unwritten_progress = {}
+        self._written, self._unwritten = {}, _Unwritten()
         with self._connection:
             self._connection.execute("delete from entry")
             self._connection.execute("delete from progress")
