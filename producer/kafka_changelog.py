@@ -10,7 +10,6 @@ from typing import Any, Final
 from confluent_kafka import (
     OFFSET_BEGINNING,
     Consumer,
-    IsolationLevel,
     KafkaError,
     KafkaException,
     Message,
@@ -20,6 +19,7 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from producer.errors import KafkaUnreachable
+from runtime.kafka_offsets import EARLIEST, LATEST, listed_offsets
 
 CALL_SECONDS_MAX: Final = 10.0
 READ_RECORDS_MAX: Final = 5_000
@@ -208,16 +208,9 @@ class Changelog:
     def _offsets(
         self, topics: Sequence[str], partition: int, specification: OffsetSpec
     ) -> dict[str, int]:
-        answers = self._admin.list_offsets(
-            {TopicPartition(topic, partition): specification for topic in topics},
-            # What a transaction that is still open has written counts: its outcome matters.
-            isolation_level=IsolationLevel.READ_UNCOMMITTED,
-            request_timeout=CALL_SECONDS_MAX,
-        )
-        return {
-            place.topic: int(answer.result(CALL_SECONDS_MAX).offset)
-            for place, answer in answers.items()
-        }
+        wanted = {TopicPartition(topic, partition): specification for topic in topics}
+        found = listed_offsets(self._admin, wanted, seconds_max=CALL_SECONDS_MAX)
+        return {place.topic: offset for place, offset in found.items()}
 
     def _consumer_properties(self) -> dict[str, Any]:
         return {
@@ -245,16 +238,6 @@ def stored(message: Message) -> StoredRecord:
         headers=list(headers.items()) if isinstance(headers, dict) else headers,
         offset=offset,
     )
-
-
-def _offset_specification(name: str) -> OffsetSpec:
-    # The library has no types for its two named specifications.
-    found: OffsetSpec = getattr(OffsetSpec, name)()
-    return found
-
-
-EARLIEST: Final = _offset_specification("earliest")
-LATEST: Final = _offset_specification("latest")
 
 
 _NOTHING_THERE: Final = (KafkaError._PARTITION_EOF, KafkaError._AUTO_OFFSET_RESET)

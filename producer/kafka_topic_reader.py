@@ -2,26 +2,18 @@
 
 import concurrent.futures
 import logging
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from confluent_kafka import (
-    Consumer,
-    IsolationLevel,
-    KafkaError,
-    KafkaException,
-    Message,
-    TopicPartition,
-)
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from producer.errors import KafkaUnreachable
-from producer.kafka_changelog import EARLIEST, LATEST, StoredRecord, stored
+from producer.kafka_changelog import StoredRecord, stored
+from runtime.kafka_offsets import EARLIEST, LATEST, listed_offsets
 
 CALL_SECONDS_MAX: Final = 10.0
-MOVING_PAUSE_SECONDS: Final = 0.05
 READ_RECORDS_MAX: Final = 2_000
 READ_SECONDS: Final = 0.2
 QUIET_READS_MAX: Final = 150
@@ -65,23 +57,15 @@ class TopicReader:
         Raises:
             KafkaUnreachable: no answer in time.
         """
-        deadline = time.monotonic() + CALL_SECONDS_MAX
-        while True:
-            try:
-                return self._ends_now(topic)
-            except (KafkaException, concurrent.futures.TimeoutError) as error:
-                if not _is_moving(error) or time.monotonic() >= deadline:
-                    raise KafkaUnreachable(
-                        f"Kafka does not tell where the topic {topic} ends."
-                    ) from error
-            time.sleep(MOVING_PAUSE_SECONDS)
-
-    def _ends_now(self, topic: str) -> dict[int, PartitionEnd]:
-        found = self._admin.list_topics(timeout=CALL_SECONDS_MAX).topics.get(topic)
-        if found is None:
-            return {}
-        places = [TopicPartition(topic, partition) for partition in found.partitions]
-        low, high = (self._offsets(places, which) for which in (EARLIEST, LATEST))
+        try:
+            found = self._admin.list_topics(timeout=CALL_SECONDS_MAX).topics.get(topic)
+            if found is None:
+                return {}
+            low, high = (
+                self._offsets(topic, found.partitions, which) for which in (EARLIEST, LATEST)
+            )
+        except (KafkaException, concurrent.futures.TimeoutError) as error:
+            raise KafkaUnreachable(f"Kafka does not tell where the topic {topic} ends.") from error
         return {
             partition: PartitionEnd(low_offset=low[partition], high_watermark=end)
             for partition, end in high.items()
@@ -95,9 +79,8 @@ class TopicReader:
             KafkaUnreachable: no answer in time.
         """
         ends = self.ends(topic)
-        places = [TopicPartition(topic, partition) for partition in ends]
         try:
-            found = self._offsets(places, OffsetSpec.for_timestamp(milliseconds))
+            found = self._offsets(topic, ends, OffsetSpec.for_timestamp(milliseconds))
         except (KafkaException, concurrent.futures.TimeoutError) as error:
             raise KafkaUnreachable(f"Kafka does not search the topic {topic} by time.") from error
         return {
@@ -141,36 +124,11 @@ class TopicReader:
             consumer.close()
 
     def _offsets(
-        self, places: Sequence[TopicPartition], specification: OffsetSpec
+        self, topic: str, partitions: Iterable[int], specification: OffsetSpec
     ) -> dict[int, int]:
-        if not places:
-            return {}
-        answers = self._admin.list_offsets(
-            dict.fromkeys(places, specification),
-            # What an open transaction has written counts: reading waits for its outcome.
-            isolation_level=IsolationLevel.READ_UNCOMMITTED,
-            request_timeout=CALL_SECONDS_MAX,
-        )
-        return {
-            place.partition: int(answer.result(CALL_SECONDS_MAX).offset)
-            for place, answer in answers.items()
-        }
-
-
-def _is_moving(error: Exception) -> bool:
-    """Whether a partition's leader is not yet, or no longer, who was asked.
-
-    So it is for a moment after a topic was made, and when a broker leaves: a new leader is asked
-    as soon as Kafka names it.
-    """
-    return isinstance(error, KafkaException) and error.args[0].code() in _MOVING
-
-
-_MOVING: Final = (
-    KafkaError.NOT_LEADER_FOR_PARTITION,
-    KafkaError.LEADER_NOT_AVAILABLE,
-    KafkaError.UNKNOWN_TOPIC_OR_PART,
-)
+        wanted = {TopicPartition(topic, partition): specification for partition in partitions}
+        found = listed_offsets(self._admin, wanted, seconds_max=CALL_SECONDS_MAX)
+        return {place.partition: offset for place, offset in found.items()}
 
 
 def _batch(

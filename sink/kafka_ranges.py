@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from confluent_kafka import (
     Consumer,
-    IsolationLevel,
     KafkaError,
     KafkaException,
     TopicCollection,
@@ -16,6 +15,7 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
+from runtime.kafka_offsets import EARLIEST, LATEST, listed_offsets
 from schemas.topics import Names
 from sink.batch import Partition, Record, next_offset
 from sink.errors import KafkaAway
@@ -91,8 +91,8 @@ class TopicReader:
             numbers = [partition.id for partition in described.partitions]
             return Extent(
                 topic_id=str(described.topic_id),
-                starts=self._offsets(topic, dict.fromkeys(numbers, _EARLIEST)),
-                ends=self._offsets(topic, dict.fromkeys(numbers, _LATEST)),
+                starts=self._offsets(topic, dict.fromkeys(numbers, EARLIEST)),
+                ends=self._offsets(topic, dict.fromkeys(numbers, LATEST)),
             )
         except KafkaException as error:
             if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
@@ -156,16 +156,9 @@ class TopicReader:
             consumer.close()
 
     def _offsets(self, topic: str, wanted: Mapping[int, OffsetSpec]) -> dict[int, int]:
-        answers = self._admin.list_offsets(
-            {TopicPartition(topic, number): one for number, one in wanted.items()},
-            # What a transaction that is still open has written counts: its outcome matters.
-            isolation_level=IsolationLevel.READ_UNCOMMITTED,
-            request_timeout=CALL_SECONDS_MAX,
-        )
-        return {
-            place.partition: int(answer.result(CALL_SECONDS_MAX).offset)
-            for place, answer in answers.items()
-        }
+        places = {TopicPartition(topic, number): one for number, one in wanted.items()}
+        found = listed_offsets(self._admin, places, seconds_max=CALL_SECONDS_MAX)
+        return {place.partition: offset for place, offset in found.items()}
 
     def _consumer_properties(self) -> dict[str, Any]:
         return {
@@ -209,14 +202,6 @@ def _stretch(consumer: Consumer, topic: str, ends: Mapping[int, int]) -> Stretch
     return Stretch(records=records, next_offsets=reached)
 
 
-def _offset_specification(name: str) -> OffsetSpec:
-    # The library has no types for its two named specifications.
-    found: OffsetSpec = getattr(OffsetSpec, name)()
-    return found
-
-
-_EARLIEST: Final = _offset_specification("earliest")
-_LATEST: Final = _offset_specification("latest")
 _PASSING: Final = frozenset(
     {
         KafkaError._PARTITION_EOF,

@@ -2,7 +2,7 @@
 
 import concurrent.futures
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -15,11 +15,10 @@ from confluent_kafka import (
 from confluent_kafka.admin import (
     AdminClient,
     ConfigResource,
-    ListOffsetsResultInfo,
-    OffsetSpec,
     ResourceType,
 )
 
+from runtime.kafka_offsets import LATEST, listed_offsets
 from schemas.topics import Names
 from stripeline.findings import Finding, Verdict, counted
 
@@ -322,17 +321,12 @@ class _Cluster:
     def _lag(self, committed: Mapping[TopicPartition, int], *, marks: int) -> int | None:
         if not any(offset >= 0 for offset in committed.values()):
             return None
-        latest: Callable[[], OffsetSpec] = OffsetSpec.latest
-        ends: Mapping[TopicPartition, concurrent.futures.Future[ListOffsetsResultInfo]]
-        ends = self._admin.list_offsets(
-            {partition: latest() for partition in committed},
-            request_timeout=self._timeout_seconds,
+        ends = listed_offsets(
+            self._admin, dict.fromkeys(committed, LATEST), seconds_max=self._timeout_seconds
         )
-        behind = 0
-        for partition, answer in ends.items():
-            end: int = self._wait(answer).offset
-            behind += max(0, end - max(0, committed[partition]) - marks)
-        return behind
+        return sum(
+            max(0, end - max(0, committed[partition]) - marks) for partition, end in ends.items()
+        )
 
     def _wait(self, answer: "concurrent.futures.Future[Answer]") -> Answer:
         # A little longer than the request itself, whose own error says more.

@@ -27,7 +27,12 @@ IMPORTED_IN = {
         "schemas/generate*.py",
         "stripeline/doctor_stripe.py",
     ),
-    "confluent_kafka": ("producer/kafka_*.py", "sink/kafka_*.py", "stripeline/doctor_kafka.py"),
+    "confluent_kafka": (
+        "producer/kafka_*.py",
+        "runtime/kafka_*.py",
+        "sink/kafka_*.py",
+        "stripeline/doctor_kafka.py",
+    ),
     "psycopg": (
         "sink/postgres*.py",
         "stack/demo_rows.py",

@@ -1,14 +1,11 @@
 """A topic read side by side and read on, with transactions that leave gaps in its offsets."""
 
 import time
-from concurrent.futures import Future
-from typing import Any
 
 import pytest
-from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, NewTopic
 
-from producer.errors import KafkaUnreachable
 from producer.kafka_topic_reader import TopicReader
 from tests.infrastructure import Infrastructure
 
@@ -98,46 +95,6 @@ def test_a_topic_that_is_empty_or_not_there_is_read_at_once(
     assert reader.ends(topic) == {}
     assert reader.ends(f"{topic}_not_there") == {}
     assert reader.offsets_at(topic, milliseconds=FIRST_MILLISECONDS) == {}
-
-
-class LeaderMoves:
-    """Kafka's admin, whose first questions for offsets go to a broker that does not lead."""
-
-    def __init__(self, admin: AdminClient, *, times: int, code: int) -> None:
-        self._admin = admin
-        self._left = times
-        self._code = code
-
-    def list_topics(self, **given: Any) -> Any:
-        return self._admin.list_topics(**given)
-
-    def list_offsets(self, places: dict[TopicPartition, OffsetSpec], **given: Any) -> Any:
-        if self._left == 0:
-            return self._admin.list_offsets(places, **given)
-        self._left -= 1
-        refused: Future[Any] = Future()
-        refused.set_exception(KafkaException(KafkaError(self._code)))
-        return dict.fromkeys(places, refused)
-
-
-def test_the_ends_are_asked_for_again_while_a_leader_is_found(
-    stack: Infrastructure,
-    reader: TopicReader,
-    writer: Writer,
-    topic: str,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    writer.write("a", partition=1)
-    expected = reader.ends(topic)
-    assert set(expected) == {1}
-    admin = AdminClient({"bootstrap.servers": stack.kafka})
-    moving = LeaderMoves(admin, times=3, code=KafkaError.NOT_LEADER_FOR_PARTITION)
-    monkeypatch.setattr(reader, "_admin", moving)
-    assert reader.ends(topic) == expected
-    refusing = LeaderMoves(admin, times=1, code=KafkaError.TOPIC_AUTHORIZATION_FAILED)
-    monkeypatch.setattr(reader, "_admin", refusing)
-    with pytest.raises(KafkaUnreachable, match="does not tell where the topic"):
-        reader.ends(topic)
 
 
 def test_a_time_is_found_by_the_records_own(
