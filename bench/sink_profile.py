@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
-import pyarrow as pa
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
 from bench.bars import Bar, picture
@@ -150,10 +149,13 @@ def _prepared(loader: Loader, batch: Batch, spent: Spent) -> Load:
     parts = Spent()
     with parts.on(DECODE):
         rows = writer.codec.decode(bodies)
-    columns = writer.shape.columns
-    table = pa.Table.from_batches([rows]).select([column.name for column in columns])
+    columns = [
+        column
+        for column in writer.shape.columns
+        if rows.column(column.name).null_count < rows.num_rows
+    ]
     with parts.on(NEWEST):
-        newest = newest_of_each_key(table, ("id",))
+        newest = newest_of_each_key(rows.select([column.name for column in columns]), ("id",))
     with parts.on(ENCODE):
         copy_chunks(newest, columns)
     whole = Spent()

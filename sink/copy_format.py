@@ -7,15 +7,13 @@ are encoded value by value. Both give the same bytes.
 import re
 import struct
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final, assert_never
+from typing import Any, Final, assert_never
 
 import pyarrow as pa
-from pgpq import ArrowToPostgresBinaryEncoder, encoders, schema
+import pyarrow.compute as pc
+from pgpq import ArrowToPostgresBinaryEncoder
 
 from sink.tables import Column, Transport
-
-if TYPE_CHECKING:
-    from pgpq._pgpq import EncoderBuilder
 
 NUL_SHOWN_AS: Final = "\u2400"
 """Postgres holds no NUL, neither in text nor in jsonb: it is written as the sign for it (␀)."""
@@ -25,17 +23,10 @@ MICROS_MIN: Final = -210_866_803_200_000_000
 _NUL_IN_JSON: Final = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 _JSONB_VERSION: Final = b"\x01"
 _POSTGRES_EPOCH_MICROS: Final = 946_684_800_000_000
+_BEFORE_JSON: Final[Any] = pa.scalar(_JSONB_VERSION, type=pa.binary())
+_NOTHING: Final[Any] = pa.scalar(b"", type=pa.binary())
 _BIGINT: Final = struct.Struct(">q")
 _DOUBLE: Final = struct.Struct(">d")
-
-_ARROW_TYPES: "dict[Transport, pa.DataType]" = {
-    Transport.TEXT: pa.string(),
-    Transport.JSONB: pa.string(),
-    Transport.BOOLEAN: pa.bool_(),
-    Transport.BIGINT: pa.int64(),
-    Transport.DOUBLE: pa.float64(),
-    Transport.TIMESTAMPTZ: pa.timestamp("us"),
-}
 
 
 def field_of(value: Any, transport: Transport) -> bytes | None:
@@ -61,33 +52,34 @@ def field_of(value: Any, transport: Transport) -> bytes | None:
 
 def copy_chunks(rows: pa.RecordBatch, columns: Sequence[Column]) -> list[bytes]:
     """A binary COPY of `rows`, whose columns are `columns`; no time is before `MICROS_MIN`."""
-    arrow_schema = pa.schema(
-        [pa.field(column.name, _ARROW_TYPES[column.transport]) for column in columns]
-    )
-    encoder = ArrowToPostgresBinaryEncoder.new_with_encoders(
-        arrow_schema,
-        {column.name: _encoder(arrow_schema.field(column.name), column) for column in columns},
-    )
-    arrays = [_without_nul(rows.column(column.name), column.transport) for column in columns]
-    batch = pa.RecordBatch.from_arrays(arrays, schema=arrow_schema)
+    arrays = [_sent(rows.column(column.name), column.transport) for column in columns]
+    batch = pa.RecordBatch.from_arrays(arrays, names=[column.name for column in columns])
+    # Encoders of its own for each column would cost more than all the rest, where rows are few.
+    encoder = ArrowToPostgresBinaryEncoder(batch.schema)
     return [encoder.write_header(), encoder.write_batch(batch), encoder.finish()]
 
 
-def _encoder(field: "pa.Field[Any]", column: Column) -> "EncoderBuilder":
-    if column.transport is Transport.JSONB:
-        return encoders.StringEncoderBuilder.new_with_output(field, schema.Jsonb())
-    return ArrowToPostgresBinaryEncoder.infer_encoder(field)
+def _sent(array: "pa.Array[Any]", transport: Transport) -> "pa.Array[Any]":
+    """The array in the type whose bytes are sent as this transport's."""
+    shown = _without_nul(array, transport)
+    if transport is not Transport.JSONB:
+        return shown
+    framed: pa.Array[Any] = pc.binary_join_element_wise(
+        _BEFORE_JSON, shown.cast(pa.binary()), _NOTHING
+    )
+    return framed
 
 
 def _without_nul(array: "pa.Array[Any]", transport: Transport) -> "pa.Array[Any]":
     """The array as it is, or with each NUL replaced; looking costs one pass over the bytes."""
-    if array.type != pa.string():
+    if transport is not Transport.TEXT and transport is not Transport.JSONB:
         return array
     found = array.buffers()[2]
     if found is None:
         return array
-    json = transport is Transport.JSONB
-    if (b"\\u0000" if json else b"\x00") not in found.to_pybytes():
+    data, json = found.to_pybytes(), transport is Transport.JSONB
+    # A single byte is found many times as fast as several, and most JSON has no backslash.
+    if not (b"\\" in data and b"\\u0000" in data if json else b"\x00" in data):
         return array
     shown = [text if text is None else _text(text, json=json) for text in array.to_pylist()]
     replaced: pa.Array[Any] = pa.array(shown, type=pa.string())

@@ -19,12 +19,14 @@ class WriterSchema:
     """A schema that a record names, and what follows from it.
 
     Attributes:
+        times: the columns that hold a time.
         decimals: the columns that hold a number as text.
     """
 
     schema_id: int
     shape: TableShape
     codec: BatchCodec = field(repr=False)
+    times: tuple[str, ...] = ()
     decimals: tuple[str, ...] = ()
 
 

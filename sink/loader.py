@@ -18,11 +18,12 @@ from sink.errors import RegistryRefuses, UnusableSchema
 from sink.few_rows import few_rows
 from sink.load import Dead, Load, TableRows, WriterSchema
 from sink.many_rows import history_rows, many_rows
-from sink.tables import CONNECT_SUFFIX, TableName, shape_of
+from sink.tables import CONNECT_SUFFIX, TableName, Transport, shape_of
 
 FEW_MAX: Final = 20
 """So many records of one table cost less one by one than by the column and a temporary table."""
 
+_MICROS: Final = pa.int64()
 _DECIMAL: Final = rf"\A(?:{DIGITS})\z"
 """As the library's regular expressions (RE2) spell a whole text."""
 
@@ -106,7 +107,10 @@ class Loader:
                 schema_id=schema_id,
                 shape=shape,
                 codec=BatchCodec(schema),
-                decimals=tuple(column.name for column in shape.columns if column.is_decimal),
+                times=tuple(
+                    one.name for one in shape.columns if one.transport is Transport.TIMESTAMPTZ
+                ),
+                decimals=tuple(one.name for one in shape.columns if one.is_decimal),
             )
         return known
 
@@ -205,11 +209,11 @@ _UNFIT: Final = (BadRecord, TimeOutOfRange, BadDecimal)
 def _checked(writer: WriterSchema, bodies: Sequence[bytes]) -> pa.RecordBatch:
     """The records as columns whose every value is one in Postgres, too."""
     rows = writer.codec.decode(bodies)
-    for column in rows.columns:
-        if pa.types.is_timestamp(column.type):
-            earliest = pc.min(column.view(pa.int64())).as_py()
-            if earliest is not None and earliest < MICROS_MIN:
-                raise TimeOutOfRange
+    if writer.times:
+        times = [rows.column(name).view(_MICROS) for name in writer.times]
+        earliest = pc.min(pa.chunked_array(times)).as_py()
+        if earliest is not None and earliest < MICROS_MIN:
+            raise TimeOutOfRange
     for name in writer.decimals:
         texts: Any = rows.column(name)
         longest = pc.max(pc.binary_length(texts)).as_py()

@@ -1,7 +1,7 @@
 """Many records of one table to rows, by the column: newest of each key, sorted, as a COPY."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from schemas.meta import ACCOUNT_ID, EVENT_AT, EXTRA
 from sink.copy_format import copy_chunks
 from sink.load import WRITER, TableRows, WriterSchema
-from sink.tables import Column, TableName, history_of, key_of
+from sink.tables import ID, TableName, history_of, key_of
 
 
 def many_rows(
@@ -50,65 +50,64 @@ def _rows(
     marked: bool,
 ) -> list[TableRows]:
     columns = {column.name: column for writer, _rows in parts for column in writer.shape.columns}
-    staged = [*columns, WRITER.name] if marked else list(columns)
-    rows = pa.concat_tables(
+    rows = _one_batch(parts, marked=marked)
+    # Half of a type's columns have no value in most batches, and each costs what a full one costs.
+    filled = {
+        name: values
+        for name, values in zip(rows.schema.names, rows.columns, strict=True)
+        if name == ID or values.null_count < rows.num_rows
+    }
+    copied = tuple(
+        column
+        for column in ((*columns.values(), WRITER) if marked else columns.values())
+        if column.name in filled
+    )
+    narrow = pa.RecordBatch.from_arrays(
+        [filled[column.name] for column in copied], names=[column.name for column in copied]
+    )
+    connected, ours = _by_account(narrow)
+    return [
+        TableRows(
+            name=name,
+            key=key,
+            writers=tuple(writer for writer, _rows in parts),
+            columns=tuple(columns.values()),
+            few=(),
+            copy=copy_chunks(newest_of_each_key(theirs, key), copied),
+            copied=copied,
+            history=history,
+            marked=marked,
+        )
+        for name, theirs, key in (
+            (connect, connected, key_of(connect=True, history=history)),
+            (own, ours, key_of(connect=False, history=history)),
+        )
+        if theirs.num_rows
+    ]
+
+
+def _one_batch(
+    parts: Sequence[tuple[WriterSchema, pa.RecordBatch]], *, marked: bool
+) -> pa.RecordBatch:
+    """The records of all writers, each with the columns of all, or null."""
+    if len(parts) == 1 and not marked:
+        return parts[0][1]
+    whole = pa.concat_tables(
         [
             _marked(writer, rows) if marked else pa.Table.from_batches([rows])
             for writer, rows in parts
         ],
         promote_options="default",
-    ).select(staged)
-    writers = tuple(writer for writer, _rows in parts)
-    kept = tuple(columns.values())
-    without_account = rows.column(ACCOUNT_ID).null_count
-    if without_account == rows.num_rows:
-        return [
-            _table_rows(own, writers, kept, rows, connect=False, history=history, marked=marked)
-        ]
+    )
+    return whole.combine_chunks().to_batches()[0]
+
+
+def _by_account(rows: pa.RecordBatch) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+    """The connected accounts' rows, and the merchant's own."""
+    if ACCOUNT_ID not in rows.schema.names:
+        return rows.slice(0, 0), rows
     theirs = pc.is_valid(rows.column(ACCOUNT_ID))
-    connected = rows.filter(theirs)
-    found = [
-        _table_rows(
-            connect, writers, kept, connected, connect=True, history=history, marked=marked
-        )
-    ]
-    if without_account:
-        ours = rows.filter(pc.invert(theirs))
-        found.append(
-            _table_rows(own, writers, kept, ours, connect=False, history=history, marked=marked)
-        )
-    return found
-
-
-def _table_rows(
-    name: TableName,
-    writers: tuple[WriterSchema, ...],
-    columns: tuple[Column, ...],
-    rows: pa.Table,
-    *,
-    connect: bool,
-    history: bool,
-    marked: bool,
-) -> TableRows:
-    key = key_of(connect=connect, history=history)
-    newest = newest_of_each_key(rows, key)
-    # Half of a type's columns have no value in most batches, and each costs what a full one costs.
-    copied = tuple(
-        column
-        for column in ((*columns, WRITER) if marked else columns)
-        if newest.column(column.name).null_count < newest.num_rows
-    )
-    return TableRows(
-        name=name,
-        key=key,
-        writers=writers,
-        columns=columns,
-        few=(),
-        copy=copy_chunks(newest, copied),
-        copied=copied,
-        history=history,
-        marked=marked,
-    )
+    return rows.filter(theirs), rows.filter(pc.invert(theirs))
 
 
 def _marked(writer: WriterSchema, rows: pa.RecordBatch) -> pa.Table:
@@ -124,22 +123,26 @@ def _marked(writer: WriterSchema, rows: pa.RecordBatch) -> pa.Table:
     return pa.Table.from_batches([rows]).append_column(WRITER.name, marks)
 
 
-def newest_of_each_key(rows: pa.Table, key: Sequence[str]) -> pa.RecordBatch:
+def newest_of_each_key(rows: pa.RecordBatch, key: Sequence[str]) -> pa.RecordBatch:
     """The row with the highest `_event_at` of each key, in the order of the keys.
 
     Sorted, because two transactions that lock the same rows in one order cannot deadlock, and
     because neighbours in an index are cheap to write.
     """
-    whole = rows.combine_chunks().to_batches()[0]
     order = pc.sort_indices(
-        whole, sort_keys=[*((name, "ascending") for name in key), (EVENT_AT, "descending")]
+        rows, sort_keys=[*((name, "ascending") for name in key), (EVENT_AT, "descending")]
     )
-    differs: Any = pa.scalar(value=False)
+    differs: Any = _NO
     for name in key:
-        values = whole.column(name).take(order)
+        values = rows.column(name).take(order)
         here: Any = pc.not_equal(values.slice(1), values.slice(0, len(values) - 1))
         # A null key is like no other: Postgres shall say what it thinks of it.
-        here = pc.fill_null(here, pa.scalar(value=True))
-        differs = pc.or_(differs, here)
-    first, later = order.slice(0, 1), order.slice(1)
-    return whole.take(pa.concat_arrays([first, later.filter(differs)]))
+        differs = pc.or_(differs, pc.fill_null(here, _YES))
+    if not pc.all(differs).as_py():
+        order = pa.concat_arrays([order.slice(0, 1), order.slice(1).filter(differs)])
+    return rows.take(order)
+
+
+# The library takes fifty times as long where it is not told the type.
+_YES: Final[Any] = pa.scalar(value=True, type=pa.bool_())
+_NO: Final[Any] = pa.scalar(value=False, type=pa.bool_())

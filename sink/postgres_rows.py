@@ -80,6 +80,42 @@ def _dumper_of(type_name: str) -> type[Dumper]:
     return FieldDumper
 
 
+_Form = tuple[TableName, tuple[int, ...], bool]
+"""What the columns of a table's rows follow from."""
+
+
+def _form(table: TableRows) -> _Form:
+    return table.name, tuple(writer.schema_id for writer in table.writers), table.marked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Upsert:
+    """The statements that write rows of one table; `link` is empty where it is no history."""
+
+    statement: str
+    link: str = ""
+
+
+def _upsert_of(table: TableRows, *, kept: Mapping[str, str], stage: str | None) -> _Upsert:
+    if stage is None:
+        transported = {one.name: f"${at}" for at, one in enumerate(table.staged, 1)}
+    else:
+        transported = {one.name: f"staged.{quoted(one.name)}" for one in table.staged}
+    values = said_values(table.columns, kept=kept, writers=table.writers, transported=transported)
+    statement = upsert_sql(
+        table.name,
+        key=table.key,
+        values=values,
+        source="" if stage is None else f"from pg_temp.{stage} as staged",
+        # A history's key holds the time, so its row is only there if this is a replay.
+        guard=Guard.DIFFERENT if table.history else Guard.NEWER,
+    )
+    if not table.history:
+        return _Upsert(statement=statement)
+    link = link_statement(table.name, key=table.key, columns=values, stage=f"pg_temp.{stage}")
+    return _Upsert(statement=statement, link=link)
+
+
 class Rows:
     """Writes loads through one session.
 
@@ -99,7 +135,8 @@ class Rows:
         self._schema = schema
         self._register = query("register_dead_letter")
         self._generation = 0
-        self._stages: set[str] = set()
+        self._stages: dict[_Form, str] = {}
+        self._statements: dict[tuple[_Form, str | None, frozenset[tuple[str, str]]], _Upsert] = {}
 
     def write(
         self, load: Load, *, dead: Sequence[DeadRow], steps: Mapping[Partition, Step]
@@ -157,6 +194,7 @@ class Rows:
         if self._generation != self._connection.generation:
             self._generation = self._connection.generation
             self._stages.clear()
+            self._statements.clear()
             for field_class, type_name in _FIELDS.values():
                 session.adapters.register_dumper(field_class, _dumper_of(type_name))
         return session
@@ -180,13 +218,16 @@ class Rows:
 
     def _stage(self, session: psycopg.Connection[Any], table: TableRows) -> str:
         """The temporary table for rows of these columns, made once in a session."""
-        lines = ", ".join(
-            f"{quoted(column.name)} {column.transport.value}" for column in table.staged
-        )
-        stage = f"stage_{zlib.crc32(f'{table.name} {lines}'.encode()):08x}"
-        if stage not in self._stages:
-            session.execute(f"create temporary table {stage} ({lines}) on commit delete rows")
-            self._stages.add(stage)
+        form = _form(table)
+        stage = self._stages.get(form)
+        if stage is None:
+            lines = ", ".join(
+                f"{quoted(column.name)} {column.transport.value}" for column in table.staged
+            )
+            stage = f"stage_{zlib.crc32(f'{table.name} {lines}'.encode()):08x}"
+            if stage not in self._stages.values():
+                session.execute(f"create temporary table {stage} ({lines}) on commit delete rows")
+            self._stages[form] = stage
         return stage
 
     def _upsert(
@@ -197,41 +238,27 @@ class Rows:
         kept: Mapping[str, str],
         stage: str | None,
     ) -> list["psycopg.Cursor[Any]"]:
-        if stage is not None:
-            transported = {one.name: f"staged.{quoted(one.name)}" for one in table.staged}
-        else:
-            transported = {one.name: f"${at}" for at, one in enumerate(table.staged, 1)}
-        values = said_values(
-            table.columns, kept=kept, writers=table.writers, transported=transported
-        )
-        if stage is not None:
-            statement = upsert_sql(
-                table.name,
-                key=table.key,
-                values=values,
-                source=f"from pg_temp.{stage} as staged",
-                # A history's key holds the time, so its row is only there if this is a replay.
-                guard=Guard.DIFFERENT if table.history else Guard.NEWER,
-            )
-            written = session.execute(statement, prepare=True)
-            if not table.history:
-                return [written]
-            link = link_statement(
-                table.name, key=table.key, columns=values, stage=f"pg_temp.{stage}"
-            )
-            session.execute(link, prepare=True)
-            # A change is counted where it changes the table, not in its history.
-            return []
-        statement = upsert_sql(table.name, key=table.key, values=values, source="")
-        classes = [_FIELDS[column.transport][0] for column in table.staged]
-        return [
-            session.execute(
-                statement,
-                [one_class(data) for one_class, data in zip(classes, row, strict=True)],
-                prepare=True,
-            )
-            for row in table.few
-        ]
+        place = (_form(table), stage, frozenset(kept.items()))
+        upsert = self._statements.get(place)
+        if upsert is None:
+            # Made once: the text is long, and the tables of a batch may be many.
+            upsert = self._statements[place] = _upsert_of(table, kept=kept, stage=stage)
+        if stage is None:
+            classes = [_FIELDS[column.transport][0] for column in table.staged]
+            return [
+                session.execute(
+                    upsert.statement,
+                    [one_class(data) for one_class, data in zip(classes, row, strict=True)],
+                    prepare=True,
+                )
+                for row in table.few
+            ]
+        written = session.execute(upsert.statement, prepare=True)
+        if not upsert.link:
+            return [written]
+        session.execute(upsert.link, prepare=True)
+        # A change is counted where it changes the table, not in its history.
+        return []
 
     def _register_dead(self, session: psycopg.Connection[Any], row: DeadRow) -> None:
         record = row.dead.record

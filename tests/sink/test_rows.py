@@ -78,7 +78,7 @@ def test_the_newest_of_each_key_remains_in_the_order_of_the_keys(
     newest = {key: max(at for one, at in changes if one == key) for key, _at in changes}
     rows = [{"id": key, "_event_at": at} for key, at in changes]
     one_by_one = few_rows.newest_of_each_key(rows, ("id",))
-    by_column = many_rows.newest_of_each_key(pa.Table.from_pylist(rows), ("id",))
+    by_column = many_rows.newest_of_each_key(pa.RecordBatch.from_pylist(rows), ("id",))
     assert [(row["id"], row["_event_at"]) for row in one_by_one] == sorted(newest.items())
     assert by_column.to_pylist() == one_by_one
 
@@ -86,7 +86,12 @@ def test_the_newest_of_each_key_remains_in_the_order_of_the_keys(
 def test_a_row_without_a_key_is_left_to_postgres() -> None:
     rows = [{"id": key, "_event_at": at} for key, at in (("a", 1), (None, 1), (None, 2))]
     assert len(few_rows.newest_of_each_key(rows, ("id",))) == 3
-    assert many_rows.newest_of_each_key(pa.Table.from_pylist(rows), ("id",)).num_rows == 3
+    assert many_rows.newest_of_each_key(pa.RecordBatch.from_pylist(rows), ("id",)).num_rows == 3
+
+
+def test_rows_of_which_none_has_a_key_are_left_to_postgres(few_max: int) -> None:
+    (table,) = loaded(WORKSHOP.records([change(None, 1), change(None, 2)]), few_max).tables
+    assert texts(table, "id") == [None, None]
 
 
 @settings(deadline=None, max_examples=150)

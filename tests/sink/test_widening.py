@@ -18,7 +18,7 @@ from tests.sink.conftest import SinkStarter
 from tests.sink.publisher import Publisher
 from tests.sink.test_history import Historian
 from tests.sink.test_sink_process import ARRIVE_SECONDS_MAX, COUNT, DEAD, arrives, first
-from tests.sink.writing import Hand
+from tests.sink.writing import MANY, Hand
 
 pytestmark = pytest.mark.stack
 Session = psycopg.Connection[Any]
@@ -172,6 +172,24 @@ def test_two_sinks_that_meet_the_older_and_the_newer_schema_at_once_do_not_fight
         assert service.stop() == ExitCode.OK
         assert "waits" not in service.log()
         assert "partitions are no longer ours" not in service.log()
+
+
+@pytest.mark.parametrize("count", [1, MANY], ids=["few", "many"])
+def test_a_sink_that_takes_over_after_a_newer_one_leaves_nothing_of_its_columns(
+    database: PostgresDatabase, database_url: str, postgres: Session, count: int
+) -> None:
+    ids = [f"o{number}" for number in range(count)]
+    Hand(database).write([change(one, 1) for one in ids])
+    newer = PostgresDatabase(database_url, schema="stripe")
+    schemas = {2: schema_of({**TICKET, "later": TEXT})}
+    Hand(newer, Workshop(schemas=schemas)).write(
+        [change(one, 2, later="new") for one in ids], schema_id=2
+    )
+    newer.close()
+    said = "select later, count(*) from stripe.ticket group by later"
+    assert postgres.execute(said).fetchall() == [("new", count)]
+    Hand(database).write([change(one, 3) for one in ids])
+    assert postgres.execute(said).fetchall() == [(None, count)]
 
 
 def test_sinks_of_both_schemas_that_write_at_one_moment_end_in_the_right_table(
