@@ -2,6 +2,8 @@
 
 `sink_topics` is a long catching up. `sink_small_changes` is one helping for a sink that had
 nothing to do: it is held still while the records are written, and timed from when it may go on.
+The changes are of a tenth of the objects, chosen at random, and each object has changed before, so
+that the tables are those of an application that has run for a while.
 """
 
 import random
@@ -13,7 +15,7 @@ from dataclasses import dataclass
 from bench.figures import Figure
 from bench.sink_live import Place, place
 from bench.sinks import Seen
-from bench.subscriptions import SEED
+from bench.subscriptions import SEED, Record
 from tests.end_to_end.services import Service
 from tests.infrastructure import Infrastructure
 
@@ -21,9 +23,12 @@ PARTITIONS = 4
 TOPICS = 10
 RECORDS = 300_000
 UPSERT_ROUNDS = 2
+FILLED = 2
+"""Versions of each object that stand before small changes are measured."""
 SMALL_TOPICS = 50
 SMALL_RECORDS = 10_000
-SMALL_ROUNDS = 7
+SMALL_OBJECTS = 100_000
+SMALL_ROUNDS = 15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,71 +37,78 @@ class Side:
 
     at: Place
     tables: list[str]
-    records: int
+    objects: int
+
+    @property
+    def objects_of_each(self) -> int:
+        """How many objects a table has."""
+        return self.objects // len(self.tables)
 
     def publish(self, version: int) -> None:
         """One change of each object of every table, one table after the other."""
         for table in self.tables:
-            numbers = range(self.records // len(self.tables))
-            self.at.publisher.publish(table, numbers, version=version)
+            self.at.publisher.publish(table, range(self.objects_of_each), version=version)
 
     def publish_mixed(self, version: int) -> None:
-        """The same, the tables mixed."""
-        mixed = [
-            record
-            for table in self.tables
-            for record in self.at.publisher.records(
-                table, range(self.records // len(self.tables)), version=version
-            )
-        ]
-        random.Random(SEED + version).shuffle(mixed)
+        """Changes of some objects, the tables mixed."""
+        chance = random.Random(SEED + version)
+        mixed: list[Record] = []
+        for table in self.tables:
+            some = chance.sample(range(self.objects_of_each), SMALL_RECORDS // len(self.tables))
+            mixed += self.at.publisher.records(table, some, version=version)
+        chance.shuffle(mixed)
         self.at.publisher.send(mixed)
 
 
 def run(infrastructure: Infrastructure) -> list[Figure]:
     """Both sides in turns."""
     with ExitStack() as stack:
-        one = _side(infrastructure, stack, topics=1, records=RECORDS)
-        many = _side(infrastructure, stack, topics=TOPICS, records=RECORDS)
+        one = _side(infrastructure, stack, topics=1, objects=RECORDS)
+        many = _side(infrastructure, stack, topics=TOPICS, objects=RECORDS)
         large = [
             (_caught_up(one, version), _caught_up(many, version))
             for version in range(1 + UPSERT_ROUNDS)
         ]
     with ExitStack() as stack:
-        one = _side(infrastructure, stack, topics=1, records=SMALL_RECORDS)
-        many = _side(infrastructure, stack, topics=SMALL_TOPICS, records=SMALL_RECORDS)
-        (first,) = stack.enter_context(one.at.sinks.running())
-        (second,) = stack.enter_context(many.at.sinks.running())
+        one = _side(infrastructure, stack, topics=1, objects=SMALL_OBJECTS)
+        many = _side(infrastructure, stack, topics=SMALL_TOPICS, objects=SMALL_OBJECTS)
+        sinks = [_filled(side, stack) for side in (one, many)]
         small = [
-            (_helping(one, first, version), _helping(many, second, version))
-            for version in range(1 + SMALL_ROUNDS)
+            (_helping(one, sinks[0], version), _helping(many, sinks[1], version))
+            for version in range(FILLED, FILLED + 1 + SMALL_ROUNDS)
         ]
-    # In the first round the rows are new, and so are the sinks.
+    # In the first round the rows are new, or the sinks have not had so many topics in a batch.
     return [
         _figure("sink_topics", large[1:], topics=TOPICS),
         _figure("sink_small_changes", small[1:], topics=SMALL_TOPICS),
     ]
 
 
-def _side(infrastructure: Infrastructure, stack: ExitStack, *, topics: int, records: int) -> Side:
+def _side(infrastructure: Infrastructure, stack: ExitStack, *, topics: int, objects: int) -> Side:
     at = stack.enter_context(place(infrastructure))
     tables = [f"subscription_{number}" for number in range(topics)]
     at.publisher.make_topics(tables, partitions=PARTITIONS)
-    return Side(at=at, tables=tables, records=records)
+    return Side(at=at, tables=tables, objects=objects)
 
 
 def _caught_up(side: Side, version: int) -> Seen:
     side.publish(version)
-    return side.at.sinks.caught_up((version + 1) * side.records)
+    return side.at.sinks.caught_up((version + 1) * side.objects)
 
 
-def _helping(side: Side, service: Service, version: int) -> Seen:
-    if version == 0:
-        side.publish_mixed(version)
-        side.at.sinks.await_written(side.records, [service])
-    return side.at.sinks.held(
-        service, lambda: side.publish_mixed(version + 1), records=side.records
-    )
+def _filled(side: Side, stack: ExitStack) -> Service:
+    """A sink that has written each object, and a change of it."""
+    (sink,) = stack.enter_context(side.at.sinks.running())
+    for version in range(FILLED):
+        side.publish(version)
+        side.at.sinks.await_written((version + 1) * side.objects, [sink])
+    # As the server does by itself within minutes.
+    side.at.sinks.watcher.execute("vacuum analyze")
+    return sink
+
+
+def _helping(side: Side, sink: Service, version: int) -> Seen:
+    return side.at.sinks.held(sink, lambda: side.publish_mixed(version), records=SMALL_RECORDS)
 
 
 def _figure(name: str, rounds: list[tuple[Seen, Seen]], *, topics: int) -> Figure:

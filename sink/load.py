@@ -10,6 +10,9 @@ from sink.tables import Column, TableName, TableShape, Transport
 Fields = Sequence[bytes | None]
 """One row: each value in the binary format of its type; none is null."""
 
+Form = tuple[TableName, tuple[int, ...], bool]
+"""A table, the schemas that rows of it were written with, and whether they tell their writers."""
+
 WRITER = Column(name="_schema_id", sql_type="bigint", transport=Transport.BIGINT)
 """Travels beside the row: which schema a record with `extra` was written with; else null."""
 
@@ -55,6 +58,11 @@ class TableRows:
     copied: Sequence[Column] = ()
     history: bool = False
     marked: bool = False
+
+    @property
+    def form(self) -> Form:
+        """What its columns follow from."""
+        return self.name, tuple(writer.schema_id for writer in self.writers), self.marked
 
     @property
     def staged(self) -> tuple[Column, ...]:

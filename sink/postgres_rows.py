@@ -4,7 +4,6 @@ Many rows of a table come by binary COPY into a temporary table and one guarded 
 a few come as one guarded upsert each. Both send the same bytes into the same statement.
 """
 
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -17,13 +16,14 @@ from sink.batch import Partition, bytes_of, place_of
 from sink.claims import Step
 from sink.database import DeadRow
 from sink.history import link_statement
-from sink.load import Load, TableRows
+from sink.load import Form, Load, TableRows
 from sink.out_of_extra import said_values
 from sink.postgres import Connection, translated
 from sink.postgres_offsets import Offsets
+from sink.postgres_stages import RowTooLong, Stages
 from sink.postgres_tables import Tables
 from sink.sql import query
-from sink.tables import Guard, TableName, Transport, quoted, upsert_sql
+from sink.tables import Guard, Transport, quoted, upsert_sql
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +80,6 @@ def _dumper_of(type_name: str) -> type[Dumper]:
     return FieldDumper
 
 
-_Form = tuple[TableName, tuple[int, ...], bool]
-"""What the columns of a table's rows follow from."""
-
-
-def _form(table: TableRows) -> _Form:
-    return table.name, tuple(writer.schema_id for writer in table.writers), table.marked
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Upsert:
     """The statements that write rows of one table; `link` is empty where it is no history."""
@@ -135,8 +127,8 @@ class Rows:
         self._schema = schema
         self._register = query("register_dead_letter")
         self._generation = 0
-        self._stages: dict[_Form, str] = {}
-        self._statements: dict[tuple[_Form, str | None, frozenset[tuple[str, str]]], _Upsert] = {}
+        self._stages = Stages()
+        self._statements: dict[tuple[Form, str | None, frozenset[tuple[str, str]]], _Upsert] = {}
 
     def write(
         self, load: Load, *, dead: Sequence[DeadRow], steps: Mapping[Partition, Step]
@@ -150,6 +142,16 @@ class Rows:
             PostgresAway: it is unknown whether it was; writing it again is harmless.
             TableDiffers: a table cannot take the rows.
         """
+        while True:
+            try:
+                return self._write(load, dead=dead, steps=steps)
+            except RowTooLong:
+                # It has another stage from now on, and no table has more than two.
+                continue
+
+    def _write(
+        self, load: Load, *, dead: Sequence[DeadRow], steps: Mapping[Partition, Step]
+    ) -> dict[str, int]:
         session = self._ready_session()
         kept = {
             table.name: self._tables.fit(
@@ -161,7 +163,8 @@ class Rows:
         }
         try:
             with translated():
-                staged = self._staged(session, load.tables)
+                many = [table for table in load.tables if table.copy]
+                staged = self._stages.filled(session, many) if many else {}
                 with session.pipeline():
                     if not staged:
                         session.execute("begin")
@@ -193,42 +196,11 @@ class Rows:
         session = self._connection.session()
         if self._generation != self._connection.generation:
             self._generation = self._connection.generation
-            self._stages.clear()
+            self._stages.forget()
             self._statements.clear()
             for field_class, type_name in _FIELDS.values():
                 session.adapters.register_dumper(field_class, _dumper_of(type_name))
         return session
-
-    def _staged(
-        self, session: psycopg.Connection[Any], tables: Sequence[TableRows]
-    ) -> dict[TableName, str]:
-        """Copy the large tables' rows into temporary ones; the transaction is open if any was."""
-        large = [table for table in tables if table.copy]
-        stages = {table.name: self._stage(session, table) for table in large}
-        if large:
-            session.execute("begin")
-        for table in large:
-            names = ", ".join(quoted(column.name) for column in table.copied)
-            with session.cursor().copy(
-                f"copy pg_temp.{stages[table.name]} ({names}) from stdin (format binary)"
-            ) as copy:
-                for chunk in table.copy:
-                    copy.write(chunk)
-        return stages
-
-    def _stage(self, session: psycopg.Connection[Any], table: TableRows) -> str:
-        """The temporary table for rows of these columns, made once in a session."""
-        form = _form(table)
-        stage = self._stages.get(form)
-        if stage is None:
-            lines = ", ".join(
-                f"{quoted(column.name)} {column.transport.value}" for column in table.staged
-            )
-            stage = f"stage_{zlib.crc32(f'{table.name} {lines}'.encode()):08x}"
-            if stage not in self._stages.values():
-                session.execute(f"create temporary table {stage} ({lines}) on commit delete rows")
-            self._stages[form] = stage
-        return stage
 
     def _upsert(
         self,
@@ -238,7 +210,7 @@ class Rows:
         kept: Mapping[str, str],
         stage: str | None,
     ) -> list["psycopg.Cursor[Any]"]:
-        place = (_form(table), stage, frozenset(kept.items()))
+        place = (table.form, stage, frozenset(kept.items()))
         upsert = self._statements.get(place)
         if upsert is None:
             # Made once: the text is long, and the tables of a batch may be many.
