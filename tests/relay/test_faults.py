@@ -143,10 +143,14 @@ def test_kafka_goes_away_and_comes_back(installation: Installation, stack: Infra
     with kafka_proxy(stack.kafka) as proxy:
         relay = installation.relay(KAFKA_BOOTSTRAP_SERVERS=proxy.address, **SMALL_BATCH)
         with running(relay), writing(installation):
+            published = 0
             for number in range(2):
-                consumed(installation, at_least=300 * (number + 1))
+                # More than before, so that it is at work again: a relay that has just taken over
+                # has nothing that could be interrupted.
+                consumed(installation, at_least=published + 300)
                 proxy.set(Line.CUT)
                 interrupted(relay, times=number + 1)
+                published = len(installation.read())
                 proxy.set(Line.OPEN)
             installation.await_relayed()
     assert_each_change_is_there_once(installation)
