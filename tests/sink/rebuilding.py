@@ -52,6 +52,10 @@ def published(publisher: Publisher, schema_id: int, objects: int, *, at: int = 1
     )
 
 
+WRITTEN = "select count(*) from stripe.ticket where title in ('v2', 'last')"
+"""How many objects have their last change in the table; the sink takes partitions in any order."""
+
+
 class Steps:
     """A watcher that calls back before what is about to happen; by default it does nothing."""
 
