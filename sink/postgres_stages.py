@@ -27,8 +27,8 @@ class Stages:
     """
 
     def __init__(self) -> None:
-        self._names: dict[Form, str] = {}
-        self._long: set[Form] = set()
+        self._names: dict[tuple[Form, bool], str] = {}
+        self._long: set[TableName] = set()
 
     def forget(self) -> None:
         """The session is another one, which has none of them yet."""
@@ -50,30 +50,30 @@ class Stages:
             try:
                 _copy(session, table, stages[table.name])
             except psycopg.errors.ProgramLimitExceeded as error:
-                if table.form in self._long:
+                if table.name in self._long:
                     raise
-                self._long.add(table.form)
-                del self._names[table.form]
+                self._long.add(table.name)
                 # The cause is cut off: its text may repeat a row's values.
                 raise RowTooLong(error.sqlstate) from None
         return stages
 
     def _stage(self, session: psycopg.Connection[Any], table: TableRows) -> str:
-        stage = self._names.get(table.form)
+        plain = table.name not in self._long
+        stage = self._names.get((table.form, plain))
         if stage is not None:
             return stage
-        plain = table.form not in self._long
         lines = ", ".join(
             f"{quoted(column.name)} {column.transport.value}" for column in table.staged
         )
         stage = f"stage_{zlib.crc32(f'{table.name} {lines} {plain}'.encode()):08x}"
+        # Another schema with the same columns has the same stage.
         if stage not in self._names.values():
             with session.pipeline():
                 session.execute("begin")
                 for statement in _made(stage, lines, table.staged, plain=plain):
                     session.execute(statement)
                 session.execute("commit")
-        self._names[table.form] = stage
+        self._names[table.form, plain] = stage
         return stage
 
 

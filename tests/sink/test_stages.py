@@ -9,7 +9,7 @@ import pytest
 
 from sink.batch import Partition
 from sink.postgres_database import PostgresDatabase
-from tests.sink.changes import change
+from tests.sink.changes import TICKET, Workshop, change, schema_of
 from tests.sink.test_history import Historian
 from tests.sink.writing import MANY, Hand
 
@@ -46,9 +46,8 @@ def test_rows_of_any_length_are_written_beside_short_ones(
 ) -> None:
     other = Hand(database, partition=Partition("t.other", 0))
     hand = Hand(database)
-    short = [change(f"o{number}", 1) for number in range(MANY)]
-    other.write(short)
-    hand.write(short)
+    other.write(fresh(1))
+    hand.write(fresh(1))
     text = long_text(20 * PAGE_BYTES)
     long = json.dumps({"text": text}) if column == "body" else text
     written = hand.write([change("long", 1, **{column: long}), *fresh(2)])
@@ -62,6 +61,17 @@ def test_rows_of_any_length_are_written_beside_short_ones(
     assert postgres.execute(told).fetchone() == (text, MANY + 1)
     # The table with the long row has one stage of either kind, the other table one.
     assert postgres.execute(STAGES).fetchone() == (3, 1)
+
+
+def test_a_newer_schema_of_the_same_columns_finds_the_stage_for_long_rows(
+    database: PostgresDatabase, postgres: Session
+) -> None:
+    hand = Hand(database, Workshop(schemas=dict.fromkeys((1, 2), schema_of(TICKET))))
+    long = change("long", 1, title=long_text(20 * PAGE_BYTES))
+    hand.write([long, *fresh(1)])
+    assert hand.write(fresh(2), schema_id=2) == {"ticket": MANY}
+    assert hand.write(fresh(3), schema_id=1) == {"ticket": MANY}
+    assert postgres.execute(STAGES).fetchone() == (2, 1)
 
 
 def test_a_history_takes_long_rows_too(database: PostgresDatabase, postgres: Session) -> None:
