@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 import psycopg
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
@@ -27,7 +26,7 @@ from sink.load import Load
 from sink.loader import Loader
 from sink.many_rows import newest_of_each_key
 from sink.postgres_database import PostgresDatabase
-from sink.tables import quoted
+from sink.postgres_stages import Stages
 from tests.infrastructure import Infrastructure
 
 PARTITIONS = 4
@@ -109,7 +108,7 @@ def _spent(infrastructure: Infrastructure, at: Place, loader: Loader) -> Spent:
     ):
         beside.execute("set jit to off")
         (backend,) = backends_of(at.sinks.watcher, APPLICATION)
-        stage = _Stage(beside)
+        stages = Stages()
         with spent.on(READ):
             every = _read(infrastructure, places)
         # The others are measured without the first version, whose rows are new.
@@ -131,7 +130,10 @@ def _spent(infrastructure: Infrastructure, at: Place, loader: Loader) -> Spent:
             with now.on(SEND), now.on(UPSERT, lambda: cpu_seconds(backend)):
                 database.write(load, dead=(), steps=steps)
             reached |= load.next_offsets
-            stage.copy(load, now)
+            # The same bytes alone, in another session.
+            with now.on(COPY, lambda: cpu_seconds(beside.info.backend_pid)):
+                stages.filled(beside, load.tables)
+            beside.execute("commit")
     # What the session used was for both.
     spent.seconds[UPSERT] -= spent.seconds[COPY]
     return spent
@@ -165,34 +167,6 @@ def _prepared(loader: Loader, batch: Batch, spent: Spent) -> Load:
         spent.seconds[step] += seconds
     spent.seconds[FRAMES] += max(0.0, whole.seconds[FRAMES] - sum(parts.seconds.values()))
     return load
-
-
-class _Stage:
-    """A temporary table of another session, to which the same bytes are copied alone."""
-
-    def __init__(self, session: "psycopg.Connection[Any]") -> None:
-        self._session = session
-        self._made = False
-
-    def copy(self, load: Load, spent: Spent) -> None:
-        """Copy the load's rows in, and let them go again."""
-        (rows,) = load.tables
-        if not self._made:
-            lines = ", ".join(
-                f"{quoted(column.name)} {column.transport.value}" for column in rows.columns
-            )
-            self._session.execute(f"create temporary table stage ({lines}) on commit delete rows")
-            self._made = True
-        names = ", ".join(quoted(column.name) for column in rows.copied)
-        backend = self._session.info.backend_pid
-        with (
-            spent.on(COPY, lambda: cpu_seconds(backend)),
-            self._session.cursor().copy(
-                f"copy pg_temp.stage ({names}) from stdin (format binary)"
-            ) as copy,
-        ):
-            for chunk in rows.copy:
-                copy.write(chunk)
 
 
 def _read(infrastructure: Infrastructure, places: Sequence[Partition]) -> list[Record]:

@@ -18,6 +18,7 @@ from confluent_kafka import (
 )
 
 from producer.errors import KafkaUnreachable
+from runtime.kafka_offsets import asked_of_leaders
 
 ANSWER_SECONDS_MAX: Final = 30.0
 POLL_SECONDS: Final = 0.1
@@ -114,15 +115,9 @@ class Cursors:
 
     def _ends(self, consumer: Consumer) -> dict[int, int]:
         """The high watermark of each partition that is not empty."""
-        deadline = time.monotonic() + self._answer_seconds_max
-        while True:
-            try:
-                return self._ends_now(consumer)
-            except KafkaException as error:
-                # A topic that was just made has no leader yet.
-                if error.args[0].code() not in _SOON_KNOWN or time.monotonic() > deadline:
-                    raise
-                time.sleep(POLL_SECONDS)
+        return asked_of_leaders(
+            lambda: self._ends_now(consumer), seconds_max=self._answer_seconds_max
+        )
 
     def _ends_now(self, consumer: Consumer) -> dict[int, int]:
         listed = consumer.list_topics(self._topic, timeout=self._answer_seconds_max)
@@ -214,10 +209,3 @@ def _take(message: Message, found: dict[str, dict[str, Any]]) -> None:
 
 def _positions(consumer: Consumer, topic: str, partitions: set[int]) -> Sequence[TopicPartition]:
     return consumer.position([TopicPartition(topic, partition) for partition in partitions])
-
-
-_SOON_KNOWN: Final = (
-    KafkaError.UNKNOWN_TOPIC_OR_PART,
-    KafkaError.LEADER_NOT_AVAILABLE,
-    KafkaError.NOT_LEADER_FOR_PARTITION,
-)

@@ -1,13 +1,15 @@
 """Where partitions begin and end, asked of the brokers that lead them."""
 
 import time
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Final, TypeVar
 
 from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 MOVING_PAUSE_SECONDS: Final = 0.05
+
+Answer = TypeVar("Answer")
 
 
 def listed_offsets(
@@ -28,27 +30,41 @@ def listed_offsets(
     """
     if not wanted:
         return {}
-    deadline = time.monotonic() + seconds_max
-    while True:
+
+    def ask() -> dict[TopicPartition, int]:
         answers = admin.list_offsets(
             dict(wanted),
             isolation_level=IsolationLevel.READ_UNCOMMITTED,
             request_timeout=seconds_max,
         )
+        return {
+            # A little longer than the request itself, whose own error says more.
+            place: int(answer.result(seconds_max + 1).offset)
+            for place, answer in answers.items()
+        }
+
+    return asked_of_leaders(ask, seconds_max=seconds_max)
+
+
+def asked_of_leaders(ask: Callable[[], Answer], *, seconds_max: float) -> Answer:
+    """What `ask` gives, asked again while a partition's leader is found.
+
+    For a moment after a topic was made, and when a broker leaves, the one that is asked does not
+    lead the partition. The new leader is asked as soon as Kafka names it.
+
+    Raises:
+        KafkaException: of another kind, or of this one still after that time.
+    """
+    deadline = time.monotonic() + seconds_max
+    while True:
         try:
-            return {
-                # A little longer than the request itself, whose own error says more.
-                place: int(answer.result(seconds_max + 1).offset)
-                for place, answer in answers.items()
-            }
+            return ask()
         except KafkaException as error:
             if error.args[0].code() not in _MOVING or time.monotonic() >= deadline:
                 raise
         time.sleep(MOVING_PAUSE_SECONDS)
 
 
-# For a moment after a topic was made, and when a broker leaves, the one that is asked does not
-# lead the partition. The new leader is asked as soon as Kafka names it.
 _MOVING: Final = (
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.LEADER_NOT_AVAILABLE,

@@ -29,8 +29,8 @@ class WriterSchema:
     schema_id: int
     shape: TableShape
     codec: BatchCodec = field(repr=False)
-    times: tuple[str, ...] = ()
-    decimals: tuple[str, ...] = ()
+    times: tuple[str, ...]
+    decimals: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

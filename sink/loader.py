@@ -23,7 +23,6 @@ from sink.tables import CONNECT_SUFFIX, TableName, Transport, shape_of
 FEW_MAX: Final = 20
 """So many records of one table cost less one by one than by the column and a temporary table."""
 
-_MICROS: Final = pa.int64()
 _DECIMAL: Final = rf"\A(?:{DIGITS})\z"
 """As the library's regular expressions (RE2) spell a whole text."""
 
@@ -210,7 +209,7 @@ def _checked(writer: WriterSchema, bodies: Sequence[bytes]) -> pa.RecordBatch:
     """The records as columns whose every value is one in Postgres, too."""
     rows = writer.codec.decode(bodies)
     if writer.times:
-        times = [rows.column(name).view(_MICROS) for name in writer.times]
+        times = [rows.column(name).view(pa.int64()) for name in writer.times]
         earliest = pc.min(pa.chunked_array(times)).as_py()
         if earliest is not None and earliest < MICROS_MIN:
             raise TimeOutOfRange

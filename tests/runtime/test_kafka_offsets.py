@@ -49,8 +49,14 @@ def partitions(stack: Infrastructure, admin: AdminClient, namespace: str) -> lis
     return [TopicPartition(name, 0), TopicPartition(name, 1)]
 
 
-def asked(admin: Any, partitions: list[TopicPartition], which: OffsetSpec) -> dict[int, int]:
-    found = listed_offsets(admin, dict.fromkeys(partitions, which), seconds_max=ANSWER_SECONDS)
+def asked(
+    admin: Any,
+    partitions: list[TopicPartition],
+    which: OffsetSpec,
+    *,
+    seconds_max: float = ANSWER_SECONDS,
+) -> dict[int, int]:
+    found = listed_offsets(admin, dict.fromkeys(partitions, which), seconds_max=seconds_max)
     return {place.partition: offset for place, offset in found.items()}
 
 
@@ -86,5 +92,5 @@ def test_they_are_not_asked_for_again_where_that_cannot_help(
     assert refused.value.args[0].code() == KafkaError.TOPIC_AUTHORIZATION_FAILED
     moving = LeaderMoves(admin, times=1_000_000, code=KafkaError.NOT_LEADER_FOR_PARTITION)
     with pytest.raises(KafkaException) as never_found:
-        listed_offsets(moving, dict.fromkeys(partitions, LATEST), seconds_max=0.1)  # type: ignore[arg-type]
+        asked(moving, partitions, LATEST, seconds_max=0.1)
     assert never_found.value.args[0].code() == KafkaError.NOT_LEADER_FOR_PARTITION

@@ -27,6 +27,9 @@ EVERYTHING = (
 )
 ALL_WRITTEN = "update stripeline.partition_offset set next_offset = 1000000"
 """As a sink leaves it that has seen everything."""
+LAST_CHANGES = "select count(*) from stripe.ticket where title in ('v2', 'last')"
+"""How many objects that were `published` have their last change in the table; the sink takes the
+partitions in any order."""
 
 
 def rows(postgres: Session, table: str = "stripe.ticket") -> Any:
@@ -50,10 +53,6 @@ def published(publisher: Publisher, schema_id: int, objects: int, *, at: int = 1
     publisher.publish(
         "ticket", schema_id, [change("o00000", at + 2, operation="deleted", title="last")]
     )
-
-
-WRITTEN = "select count(*) from stripe.ticket where title in ('v2', 'last')"
-"""How many objects have their last change in the table; the sink takes partitions in any order."""
 
 
 class Steps:

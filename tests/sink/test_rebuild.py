@@ -17,7 +17,7 @@ from tests.sink.conftest import SinkStarter
 from tests.sink.publisher import Publisher
 from tests.sink.rebuilding import (
     ALL_WRITTEN,
-    WRITTEN,
+    LAST_CHANGES,
     Workplace,
     findings,
     only,
@@ -65,7 +65,7 @@ def test_a_rebuilt_table_equals_the_one_that_the_sink_wrote(
     publisher.publish("ticket", tickets, connected)
     sink().start()
     arrives(postgres, "select count(*) from stripe_connect.ticket", 30)
-    arrives(postgres, WRITTEN, 200)
+    arrives(postgres, LAST_CHANGES, 200)
     written = rows(postgres), rows(postgres, "stripe_connect.ticket")
     code, told = workplace.said("rebuild", "ticket", "--into", "again")
     assert code == 0, told

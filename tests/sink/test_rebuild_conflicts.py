@@ -13,7 +13,7 @@ from tests.end_to_end.services import eventually
 from tests.sink.changes import change
 from tests.sink.conftest import SinkStarter
 from tests.sink.publisher import Publisher
-from tests.sink.rebuilding import WRITTEN, At, Workplace, findings, published, rows
+from tests.sink.rebuilding import LAST_CHANGES, At, Workplace, findings, published, rows
 from tests.sink.test_sink_process import ARRIVE_SECONDS_MAX, arrives, first
 
 pytestmark = pytest.mark.stack
@@ -34,7 +34,7 @@ def test_a_rebuild_while_the_sink_writes_ends_equal_to_a_table_never_rebuilt(
 ) -> None:
     published(publisher, tickets, 300)
     sink().start()
-    arrives(postgres, WRITTEN, 300)
+    arrives(postgres, LAST_CHANGES, 300)
     postgres.execute("update stripe.ticket set title = 'forged' where id < 'o00050'")
     postgres.execute("delete from stripe.ticket where id between 'o00100' and 'o00120'")
 
@@ -60,7 +60,7 @@ def test_rebuilds_while_the_sink_writes_all_the_time_end_equal_to_a_table_never_
     objects, rebuilds = 3_000, 4
     published(publisher, tickets, objects)
     sink().start()
-    arrives(postgres, WRITTEN, objects)
+    arrives(postgres, LAST_CHANGES, objects)
     enough, turns = threading.Event(), [10]
 
     def keep_changing() -> None:
@@ -122,7 +122,7 @@ def test_a_change_that_a_forged_time_kept_out_during_a_rebuild_is_in_its_row(
 ) -> None:
     published(publisher, tickets, 10)
     sink().start()
-    arrives(postgres, WRITTEN, 10)
+    arrives(postgres, LAST_CHANGES, 10)
     postgres.execute(
         "update stripe.ticket set _event_at = now() + interval '1 year' where id = 'o00003'"
     )

@@ -16,7 +16,16 @@ from tests.end_to_end.services import eventually
 from tests.sink.changes import change
 from tests.sink.conftest import SinkStarter
 from tests.sink.publisher import Publisher
-from tests.sink.rebuilding import WRITTEN, At, Steps, Workplace, findings, only, published, rows
+from tests.sink.rebuilding import (
+    LAST_CHANGES,
+    At,
+    Steps,
+    Workplace,
+    findings,
+    only,
+    published,
+    rows,
+)
 from tests.sink.test_sink_process import ARRIVE_SECONDS_MAX, arrives, first
 
 pytestmark = pytest.mark.stack
@@ -265,7 +274,7 @@ def test_what_the_sink_has_not_written_yet_is_no_difference(
 ) -> None:
     published(publisher, tickets, 10)
     service = sink().start()
-    arrives(postgres, WRITTEN, 10)
+    arrives(postgres, LAST_CHANGES, 10)
     service.stop()
     published(publisher, tickets, 12, at=30)
     assert not workplace.verify("ticket").differs
