@@ -1,8 +1,4 @@
-"""The objects in the lists of a body, made ready for records of their own.
-
-Each change of an object shows its lists again, and they seldom change: what was read of a list is
-kept, and found again by the list's bytes.
-"""
+"""The objects in the lists of a body, made ready for records of their own."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -11,7 +7,6 @@ import msgspec
 
 from producer.belonging import belonging
 from producer.inheriting import with_inherited
-from producer.kept import Kept
 from producer.memory import entry_name
 from producer.normalise import NOT_JSON, Cells, NotAnObject
 from producer.record import hash_of
@@ -23,9 +18,6 @@ from schemas.moved import load_moves
 from schemas.objects import Catalogue, StrangeObjectName, record_key
 from schemas.topics import table_name
 
-KEPT_BYTES_MAX: Final = 67_108_864
-
-
 _Place = tuple[str, str, bytes]
 """A parent's name, its field, and the bytes of the list there."""
 
@@ -35,12 +27,13 @@ class Parent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     Attributes:
         name: in the memory.
-        cells: of its body.
+        lists: the bytes of each of its type's lists; empty where its body shows none.
     """
 
     name: str
     account_id: str
-    cells: Cells
+    object_id: str
+    lists: tuple[bytes, ...] = ()
 
 
 class ListField(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +59,7 @@ class TypeLists(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         owned_types: of the children that are shown here only, by table.
         owned_fields: that show them.
+        all_owned: whether no list shows other children.
         apart: fields that are no part of the object's record.
         owned_apart: those of `owned_fields` that are.
     """
@@ -73,6 +67,7 @@ class TypeLists(msgspec.Struct, frozen=True, kw_only=True):
     fields: tuple[ListField, ...]
     owned_types: Mapping[str, str]
     owned_fields: frozenset[str]
+    all_owned: bool
     apart: frozenset[str]
     owned_apart: frozenset[str]
 
@@ -99,7 +94,6 @@ class ChildReader:
             for name, found in ways.items()
             if any(endpoint.parent_untold for endpoint in found.lists)
         )
-        self._kept = Kept[_Place, ShownList](bytes_max=KEPT_BYTES_MAX)
 
     def is_owned(self, object_name: str) -> bool:
         """Whether objects of this type are shown by their parent only."""
@@ -116,6 +110,7 @@ class ChildReader:
                 fields=fields,
                 owned_types={table_name(one.owned): one.owned for one in fields if one.owned},
                 owned_fields=owned_fields,
+                all_owned=all(one.owned for one in fields),
                 apart=apart,
                 owned_apart=owned_fields & apart,
             )
@@ -126,28 +121,32 @@ class ChildReader:
         fields = self.lists_of(object_name).fields
         if not fields:
             return [()] * len(parents)
-        known: dict[_Place, ShownList | None] = {}
         unread: dict[_Place, Parent] = {}
         shown: list[list[_Place]] = []
         for parent in parents:
             places = []
-            for field in fields:
-                raw = bytes(parent.cells[field.position])
-                if raw and raw != b"null":
-                    if field.inherited:
-                        told = {name: parent.cells[at] for name, at in field.inherited}
-                        raw = with_inherited(raw, told)
+            for field, raw in zip(fields, parent.lists, strict=True):
+                if raw:
                     place = (parent.name, field.field, raw)
                     places.append(place)
-                    known[place] = kept = self._kept.get(place)
-                    if kept is None:
-                        unread[place] = parent
+                    unread[place] = parent
             shown.append(places)
-        if unread:
-            known |= self._read_all(object_name, unread)
+        read = self._read_all(object_name, unread)
         return [
-            tuple(one for place in places if (one := known[place]) is not None) for places in shown
+            tuple(one for place in places if (one := read[place]) is not None) for places in shown
         ]
+
+    def values(self, object_name: str, cells: Cells) -> tuple[bytes, ...]:
+        """The bytes of each list of a body, as `Parent` has them."""
+        found = []
+        for field in self.lists_of(object_name).fields:
+            raw = bytes(cells[field.position])
+            if raw == b"null":
+                raw = b""
+            elif raw and field.inherited:
+                raw = with_inherited(raw, {name: cells[at] for name, at in field.inherited})
+            found.append(raw)
+        return tuple(found)
 
     def others(self, raw: bytes, parent: Parent) -> tuple[OtherChild, ...]:
         """The elements of a list that Stripe shows in other ways, too, wherever the list stood."""
@@ -179,7 +178,7 @@ class ChildReader:
     def _read_all(
         self, object_name: str, unread: Mapping[_Place, Parent]
     ) -> dict[_Place, ShownList | None]:
-        """Lists that are not kept; those of one type are encoded together."""
+        """Each of these lists; those of one type are encoded together."""
         found: dict[_Place, ShownList | None] = {}
         for field in self.lists_of(object_name).fields:
             places = [place for place in unread if place[1] == field.field]
@@ -189,9 +188,6 @@ class ChildReader:
             else:
                 for place in places:
                     found[place] = self._other_list(place, unread[place])
-        for place, one in found.items():
-            if one is not None:
-                self._kept.keep(place, one, _size(place, one))
         return found
 
     def _owned_lists(
@@ -210,7 +206,7 @@ class ChildReader:
             for element in page.data if page is not None else ():
                 cells = _element_cells(tools, bytes(element))
                 if cells is not None:
-                    rows.append(_with_parent(cells, parent_at, parents[place].cells[0]))
+                    rows.append(_with_parent(cells, parent_at, parents[place].object_id))
             spans[place] = slice(first, len(rows))
         halves = tools.halves(rows)
         found: dict[_Place, ShownList | None] = {}
@@ -222,7 +218,7 @@ class ChildReader:
                 else ShownList(
                     field=place[1],
                     extent=page.extent(read=sum(half is not None for half in halves[span])),
-                    digest=hash_of(place[2]),
+                    digest=hash_of(place[1].encode() + place[2]),
                     owned=tuple(
                         _owned_child(tools, parents[place], cells, half)
                         for cells, half in zip(rows[span], halves[span], strict=True)
@@ -241,7 +237,7 @@ class ChildReader:
         return ShownList(
             field=place[1],
             extent=page.extent(read=len(read)),
-            digest=hash_of(place[2]),
+            digest=hash_of(place[1].encode() + place[2]),
             others=tuple(read),
         )
 
@@ -267,7 +263,7 @@ class ChildReader:
     def _belonging(self, object_name: str, value: bytes, parent: Parent) -> bytes:
         if object_name not in self._without_parent:
             return value
-        return belonging(value, parent.cells[0])
+        return belonging(value, parent.object_id)
 
 
 class _Page(msgspec.Struct, gc=False):
@@ -280,11 +276,6 @@ class _Page(msgspec.Struct, gc=False):
             return Extent.BEGINNING
         told = self.has_more is False and read == len(self.data)
         return Extent.WHOLE if told else Extent.UNTOLD
-
-
-def _size(place: _Place, shown: ShownList) -> int:
-    halves = sum(len(child.half) for child in shown.owned)
-    return len(place[2]) + halves + sum(len(child.value) for child in shown.others)
 
 
 def _page(raw: bytes) -> _Page | None:

@@ -98,7 +98,9 @@ class Families:
             known: what every batch before has published.
         """
         family = Family()
-        parents = [change for change in changes if self._lists_of(change).fields]
+        names = {change.observation.object_name for change in changes}
+        shown_by = {name for name in names if self._children.lists_of(name).fields}
+        parents = [change for change in changes if change.observation.object_name in shown_by]
         if unchanged:
             parents = sorted([*parents, *unchanged], key=_event_at)
         if not parents:
@@ -108,8 +110,13 @@ class Families:
         owned = Owned(moving, known)
         for change in moving:
             self._own(change, owned)
+        moved = {change.name for change in moving}
         for change in parents:
-            self._others(change, owned, family)
+            if change.name not in moved and self._lists_of(change).all_owned:
+                # Its lists are whole, and show what they showed before.
+                family.wanted.pop(change.name, None)
+            else:
+                self._others(change, owned, family)
         self._in_step.note(moving, owned)
         family.changes = owned.changes(self._last_halves)
         return family
@@ -234,8 +241,9 @@ def _event_at(change: Change) -> int:
 def parent_of(change: Change) -> Parent:
     """Whose lists an event of the change speaks of."""
     observation = change.observation
-    object_id = observation.key.removeprefix(f"{observation.account_id}/")
-    return Parent(name=change.name, account_id=observation.account_id, cells=(object_id,))
+    return Parent(
+        name=change.name, account_id=observation.account_id, object_id=observation.object_id
+    )
 
 
 def stub_of(object_name: str, value: bytes) -> bytes | None:

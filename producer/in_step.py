@@ -23,10 +23,12 @@ class InStep:
 
     def without(self, changes: Sequence[Change]) -> list[Change]:
         """The changes of those parents that show anything else than the list that is known."""
+        # Lists of the same bytes show every child if they did so before.
         moving = {
             change.name
             for change in changes
-            if (digest := self._digests.get(change.name)) is None or digest != self._shown(change)
+            if self._digests.get(change.name) != _digest(change)
+            or change.entry.operation is Operation.DELETED
         }
         return [change for change in changes if change.name in moving]
 
@@ -53,4 +55,8 @@ class InStep:
         deleted = change.entry.operation is Operation.DELETED
         if deleted or not lists.show_all(change.lists):
             return b""
-        return b"".join(one.digest for one in change.lists)
+        return _digest(change)
+
+
+def _digest(change: Change) -> bytes:
+    return b"".join([one.digest for one in change.lists])

@@ -21,12 +21,10 @@ from producer.fitting import (
     fitting,
 )
 from producer.nested import (
-    LONG_BYTES_MAX,
     REPEATING_BYTES_MAX,
     REPEATING_SHARE,
     REPEATING_VALUES_MAX,
     Key,
-    LongValues,
     NestedField,
     Wanted,
     parsed,
@@ -56,32 +54,33 @@ class Normaliser:
     """Reads the bodies of one object type.
 
     Attributes:
-        struct: what the short way reads a body into; another one after a field was learnt.
-        identified_by_id: whether the column `id` holds Stripe's own id; only then is there a
-            short way.
+        kinds: how each of Stripe's fields is read, in the order of their cells.
+        embedded: fields that hold a whole object with an id of its own.
+        apart: lists that are no part of the object's record.
+        is_plain: whether the column `id` holds the field `id`, whatever else a body shows.
+        learnt: fields unknown to the schema that the short way takes.
     """
 
-    def __init__(self, object_type: ObjectType, *, long: LongValues | None = None) -> None:
+    def __init__(self, object_type: ObjectType) -> None:
         self.object_type = object_type
-        self._long = LongValues(bytes_max=LONG_BYTES_MAX) if long is None else long
         self._columns = object_type.columns
         self._timestamps = [
             column.name for column in object_type.columns if column.kind is ColumnKind.TIMESTAMP
         ]
         self._canonical = {column.name: CanonicalJson() for column in object_type.columns}
         self._canonical[EXTRA] = CanonicalJson()
-        self._kinds = _field_kinds(object_type.columns)
-        self._positions = {source: at for at, source in enumerate(self._kinds)}
-        self._embedded = _embedded_fields(object_type.columns)
-        self._apart = _lists_apart(object_type.name)
+        self.kinds = _field_kinds(object_type.columns)
+        self._positions = {source: at for at, source in enumerate(self.kinds)}
+        self.embedded = _embedded_fields(object_type.columns)
+        self.apart = _lists_apart(object_type.name)
         self._better_id = self._position_of_better_id()
-        self._filling = Filling(object_type.columns, self._kinds, self._positions)
+        self._filling = Filling(object_type.columns, self.kinds, self._positions)
         self._nested = self._nested_fields()
         rule = object_type.key_rule
-        self.identified_by_id = rule is not None and rule.fields == ("id",)
-        self._learnt: tuple[str, ...] = ()
-        self.struct = self._made_struct()
-        self._decoder = msgspec.json.Decoder(self.struct)
+        self._identified_by_id = rule is not None and rule.fields == ("id",)
+        self.is_plain = self._identified_by_id and self._better_id is None
+        self.learnt: tuple[str, ...] = ()
+        self._decoder = msgspec.json.Decoder(self._made_struct())
 
     def read(self, body: bytes) -> Cells:
         """The cells of a body.
@@ -89,21 +88,18 @@ class Normaliser:
         Raises:
             NotAnObject: it is not a JSON object.
         """
-        if self.identified_by_id:
+        if self._identified_by_id:
             try:
-                return self.cells(self._decoder.decode(body))
+                return self._cells(self._decoder.decode(body))
             except msgspec.ValidationError:
                 return self._read_at_length(body)
             except NOT_JSON as error:
                 raise NotAnObject("the body is not JSON") from error
         return self._read_at_length(body)
 
-    def cells(self, body: msgspec.Struct) -> Cells:
-        """The cells of a body that was read into `struct`."""
-        cells = msgspec.structs.astuple(body)
-        if self._better_id is not None:
-            cells = self._with_better_id(cells)
-        width = len(self._kinds)
+    def _cells(self, body: msgspec.Struct) -> Cells:
+        cells = self._with_better_id(msgspec.structs.astuple(body))
+        width = len(self.kinds)
         if len(cells) == width:
             return (*cells, _ABSENT)
         return (*cells[:width], self._extra_of(cells[width:]))
@@ -159,9 +155,9 @@ class Normaliser:
         nested: Mapping[Key, list[Any]],
     ) -> list[Any]:
         """What a column's own field says."""
-        embedded = column.source in self._embedded
+        embedded = column.source in self.embedded
         if column.kind is ColumnKind.JSON:
-            if column.source in self._apart:
+            if column.source in self.apart:
                 return [None] * len(cells)
             if column.source not in texts:
                 return self._canonical[column.name].texts(cells)
@@ -183,16 +179,16 @@ class Normaliser:
             raise NotAnObject("the body is not JSON") from error
         if not isinstance(fields, dict):
             raise NotAnObject("the body is not a JSON object")
-        extra = {name: value for name, value in fields.items() if name not in self._kinds}
+        extra = {name: value for name, value in fields.items() if name not in self.kinds}
         self._learn(extra)
         cells: list[Any] = []
-        for source, kind in self._kinds.items():
+        for source, kind in self.kinds.items():
             value = fields.get(source)
             cell = fitting(kind, value)
             if cell is None and value is not None:
                 extra[source] = value
             cells.append(_ABSENT if cell is None and kind is ColumnKind.JSON else cell)
-        if not self.identified_by_id:
+        if not self._identified_by_id:
             cells[0] = object_id(self.object_type, fields)
         found = self._with_better_id(tuple(cells))
         return (*found, msgspec.json.encode(extra) if extra else _ABSENT)
@@ -207,36 +203,32 @@ class Normaliser:
         return cells if better is None else (better, *cells[1:])
 
     def _learn(self, extra: Mapping[str, Any]) -> None:
-        new = [name for name in extra if name not in self._learnt]
-        if new and len(self._learnt) + len(new) <= LEARNT_FIELDS_MAX:
-            self._learnt += tuple(new)
-            self.struct = self._made_struct()
-            self._decoder = msgspec.json.Decoder(self.struct)
+        new = [name for name in extra if name not in self.learnt]
+        if new and len(self.learnt) + len(new) <= LEARNT_FIELDS_MAX:
+            self.learnt += tuple(new)
+            self._decoder = msgspec.json.Decoder(self._made_struct())
 
     def _extra_of(self, learnt: Sequence[msgspec.Raw]) -> bytes | msgspec.Raw:
-        # A struct that was made before a field was learnt knows the first ones only.
         found = {
-            name: value for name, value in zip(self._learnt, learnt, strict=False) if bytes(value)
+            name: value for name, value in zip(self.learnt, learnt, strict=True) if bytes(value)
         }
         return msgspec.json.encode(found) if found else _ABSENT
 
     def _nested_fields(self) -> dict[str, NestedField]:
         """Fields of which more is needed than their text."""
-        wanted: dict[str, list[Wanted]] = {source: [] for source in self._embedded}
+        wanted: dict[str, list[Wanted]] = {source: [] for source in self.embedded}
         for column in self._columns:
-            if column.source in self._embedded and column.kind is not ColumnKind.JSON:
+            if column.source in self.embedded and column.kind is not ColumnKind.JSON:
                 take = partial(fitting, column.kind)
                 one = Wanted(key=column.name, place=None, take=take)
                 wanted[column.source].append(one)
         for source, one in self._filling.wanted():
             wanted.setdefault(source, []).append(one)
-        return {
-            source: NestedField(source, found, long=self._long) for source, found in wanted.items()
-        }
+        return {source: NestedField(source, found) for source, found in wanted.items()}
 
     def _made_struct(self) -> type[msgspec.Struct]:
-        fields = [_field(source, kind) for source, kind in self._kinds.items()]
-        fields += [_field(name, ColumnKind.JSON) for name in self._learnt]
+        fields = [_field(source, kind) for source, kind in self.kinds.items()]
+        fields += [_field(name, ColumnKind.JSON) for name in self.learnt]
         numbered = [(f"f{at}", kind, default) for at, (_, kind, default) in enumerate(fields)]
         return msgspec.defstruct(
             "Body",

@@ -1,5 +1,6 @@
 """What one inbox record says: one object, as Stripe showed it at one moment."""
 
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -57,6 +58,11 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return self.value
 
     @property
+    def object_id(self) -> str:
+        """What tells the object from others of its type and account."""
+        return self.key.removeprefix(f"{self.account_id}/")
+
+    @property
     def is_wish(self) -> bool:
         """Whether it shows nothing, and asks for the object instead."""
         return self.kind is Kind.WANTED or self.kind is Kind.THIN_EVENT
@@ -67,6 +73,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return self.previous not in _NOTHING
 
 
+@lru_cache(maxsize=1_000)
 def operation_of(event_type: str) -> Operation:
     """What an event of this type claims to have happened to its object."""
     if event_type.endswith(".created"):

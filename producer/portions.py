@@ -6,6 +6,7 @@ it would be read and given up again, for ever.
 
 from collections import deque
 from collections.abc import Iterable
+from itertools import islice
 from typing import Final
 
 from producer.reading import InboxRecord
@@ -44,14 +45,14 @@ class Portions:
 
     def next(self) -> list[InboxRecord]:
         """The next batch; empty if nothing is left."""
-        batch: list[InboxRecord] = []
         bytes_left = self._bytes_max * self._share
-        while self._left and len(batch) < self.records_max:
-            bytes_left -= len(self._left[0].value)
-            if batch and bytes_left < 0:
+        length = 0
+        for record in islice(self._left, self.records_max):
+            bytes_left -= len(record.value)
+            if length and bytes_left < 0:
                 break
-            batch.append(self._left.popleft())
-        return batch
+            length += 1
+        return [self._left.popleft() for _ in range(length)]
 
     def failed(self) -> None:
         """A batch did not get through: the next ones are half as large."""

@@ -12,7 +12,7 @@ from producer.memory import entry_name
 from producer.normalise import Cells, NotAnObject
 from producer.observation import Observation
 from producer.order import DropReason, Entry, dropped_at_sight
-from producer.quick_reading import QuickReader
+from producer.quick_reading import QuickBody, QuickReader
 from producer.reading import InboxRecord, ObservationReader
 from producer.record import hash_of
 from producer.shown_lists import ShownList
@@ -37,8 +37,8 @@ UNFORESEEN: Final = (
 others: it is told apart from them, and becomes a dead letter."""
 
 
-Named = tuple[str, Observation, Cells | None]
-"""An object's name in the memory, what was observed of it, and its cells if already read."""
+Named = tuple[str, Observation, QuickBody | None]
+"""An object's name in the memory, what was observed of it, and its body if already read."""
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -155,7 +155,7 @@ class Preparer:
         dead: list[DeadRecord],
         dropped: Counter[DropReason],
     ) -> list[Named]:
-        found = []
+        found: list[Named] = []
         for record in records:
             try:
                 one = self._read(record)
@@ -167,12 +167,10 @@ class Preparer:
                 continue
             if one is None:
                 dropped[DropReason.NOT_STORED_OBJECT] += 1
-                continue
-            if self.children.is_owned(one[0].object_name):
+            elif self.children.is_owned(one[1].object_name):
                 dropped[DropReason.SHOWN_BY_PARENT] += 1
-                continue
-            table = self.tools(one[0].object_name).object_type.table
-            found.append((entry_name(table, one[0].key), *one))
+            else:
+                found.append(one)
         return found
 
     def _wish(self, named: Named) -> Candidate:
@@ -186,8 +184,8 @@ class Preparer:
             stub=False,
         )
 
-    def _read(self, record: InboxRecord) -> tuple[Observation, Cells | None] | None:
-        """What a record says, with the cells of its body where they came along."""
+    def _read(self, record: InboxRecord) -> Named | None:
+        """What a record says, with its body where it came along; none if of no stored object."""
         envelope, received_at, key = self._reader.envelope(record)
         if envelope.kind is Kind.EVENT:
             found = self._quick.read(record, envelope, received_at, key)
@@ -196,7 +194,8 @@ class Preparer:
         observation = self._reader.read(record)
         if observation is None:
             return None
-        return observation, None
+        table = self.tools(observation.object_name).object_type.table
+        return entry_name(table, observation.key), observation, None
 
     def _candidates(
         self,
@@ -238,40 +237,65 @@ class Preparer:
         self, object_name: str, places: Sequence[int], wanted: Sequence[Named]
     ) -> tuple[dict[int, Candidate], dict[int, str | Exception]]:
         tools = self.tools(object_name)
-        found: dict[int, Candidate] = {}
         unfit: dict[int, str | Exception] = {}
         cells: dict[int, Cells] = {}
         for at in places:
-            _, observation, read = wanted[at]
-            try:
-                cells[at] = self._cells(tools, observation) if read is None else read
-            except NotAnObject:
-                unfit[at] = "bad_body"
-        lists = self._lists(object_name, wanted, cells)
+            _, observation, body = wanted[at]
+            if body is None or body.half is None:
+                try:
+                    cells[at] = self._cells(tools, observation)
+                except NotAnObject:
+                    unfit[at] = "bad_body"
+        halves: dict[int, bytes] = {}
         for at, half in zip(cells, tools.halves(list(cells.values())), strict=True):
-            name, observation, _ = wanted[at]
             if half is None:
                 unfit[at] = "bad_record"
-                continue
-            found[at] = Candidate(
-                observation=observation,
-                name=name,
-                table=tools.object_type.table,
-                half=half,
-                body_hash=hash_of(half),
-                stub=_is_stub(observation),
-                lists=lists.get(at, ()),
-            )
-        return found, unfit
+            else:
+                halves[at] = half
+        lists = self._lists(object_name, wanted, {at: cells[at] for at in halves})
+        for at, half in halves.items():
+            body = wanted[at][2]
+            if body is not None:
+                self._quick.remember(wanted[at][1], body, half, lists[at])
+        return {
+            at: self._candidate(wanted[at], tools, halves.get(at), lists.get(at, ()))
+            for at in places
+            if at not in unfit
+        }, unfit
+
+    def _candidate(
+        self,
+        named: Named,
+        tools: TypeTools,
+        half: bytes | None,
+        lists: tuple[ShownList, ...],
+    ) -> Candidate:
+        name, observation, body = named
+        if half is None:
+            assert body is not None
+            assert body.half is not None
+            half, lists = body.half, body.made.lists
+        return Candidate(
+            observation=observation,
+            name=name,
+            table=tools.object_type.table,
+            half=half,
+            body_hash=hash_of(half),
+            stub=_is_stub(observation),
+            lists=lists,
+        )
 
     def _lists(
         self, object_name: str, wanted: Sequence[Named], cells: Mapping[int, Cells]
     ) -> dict[int, tuple[ShownList, ...]]:
-        """The lists of each body that has any; most types have none."""
-        if not self.children.lists_of(object_name).fields:
-            return {}
+        """The lists of each body; most types have none."""
         parents = [
-            Parent(name=wanted[at][0], account_id=wanted[at][1].account_id, cells=found)
+            Parent(
+                name=wanted[at][0],
+                account_id=wanted[at][1].account_id,
+                object_id=wanted[at][1].object_id,
+                lists=self.children.values(object_name, found),
+            )
             for at, found in cells.items()
         ]
         return dict(zip(cells, self.children.read(object_name, parents), strict=True))
@@ -283,7 +307,8 @@ class Preparer:
             NotAnObject: its body, or what it was before, is not JSON.
         """
         cells = tools.normaliser.read(observation.body)
-        self._quick.learn(observation, tools.normaliser)
+        lists = self.children.lists_of(observation.object_name).fields
+        self._quick.learn(observation, tools.normaliser, lists)
         return cells
 
 

@@ -81,7 +81,7 @@ class Publisher:
         self._registry = registry
         self._ensure_objects = ensure_objects
         self._preparer = preparer
-        self._schema_ids: dict[str, int] = {}
+        self._prefixes: dict[str, bytes] = {}
         self._change_codec: ChangeCodec | None = None
 
     def values(self, changes: Sequence[Change]) -> list[bytes]:
@@ -96,10 +96,7 @@ class Publisher:
         if self._change_codec is None:
             name = changes[0].observation.object_name
             self._change_codec = ChangeCodec(self._preparer.tools(name).object_type)
-        return [
-            frame(self._schema_id(change), change.half + half)
-            for change, half in zip(changes, self._change_codec.encode(changes), strict=True)
-        ]
+        return self._change_codec.values(list(map(self._prefix, changes)), changes)
 
     def put(
         self, producer: TransactionalProducer, changes: Sequence[Change], values: Sequence[bytes]
@@ -130,19 +127,20 @@ class Publisher:
             )
         return published
 
-    def _schema_id(self, change: Change) -> int:
-        found = self._schema_ids.get(change.table)
+    def _prefix(self, change: Change) -> bytes:
+        """What stands before the Avro body of every record of the change's type."""
+        found = self._prefixes.get(change.table)
         if found is None:
             object_type = self._preparer.tools(change.observation.object_name).object_type
             self._ensure_objects([object_type.name])
             subject = self._names.subject(self._names.object_topic(object_type.name))
             try:
-                found = self._registry.register(subject, object_type.schema)
+                schema_id = self._registry.register(subject, object_type.schema)
             except SchemaRefused as error:
                 raise SchemaNotRegistered(
                     f"{error}{self._explained(subject, object_type.schema)}"
                 ) from error
-            self._schema_ids[change.table] = found
+            found = self._prefixes[change.table] = frame(schema_id, b"")
         return found
 
     def _explained(self, subject: str, schema: Mapping[str, Any]) -> str:

@@ -42,6 +42,7 @@ class ObservationReader:
         self._event = msgspec.json.Decoder(_Event)
         self._head = msgspec.json.Decoder(_Head)
         self._envelopes: dict[tuple[tuple[str, bytes], ...], Envelope] = {}
+        self._last: tuple[list[tuple[str, bytes]], Envelope | None] = ([], None)
 
     def read(self, record: InboxRecord) -> Observation | None:
         """What the record says; none if it is about something that is no stored object.
@@ -75,22 +76,32 @@ class ObservationReader:
         Raises:
             Unreadable: a header is missing or wrong, or the key is not text.
         """
-        headers = tuple(record.headers)
+        headers = record.headers
         try:
             key = record.key.decode()
             if len(headers) <= _THIRD or headers[_THIRD][0] != RECEIVED_AT_HEADER:
                 envelope = Envelope.from_headers(headers)
                 return envelope, envelope.received_at, key
             others = headers[:_THIRD] + headers[_THIRD + 1 :]
-            known = self._envelopes.get(others)
+            # Comparing with one costs less than looking it up among many.
+            known = self._last[1] if others == self._last[0] else None
             if known is None:
-                known = Envelope.from_headers(headers)
-                usual = known.kind is Kind.EVENT and known.finer is None
-                if usual and len(self._envelopes) < ENVELOPES_MAX:
-                    self._envelopes[others] = known
+                known = self._envelope(others, headers)
+                self._last = others, known
             return known, int(headers[_THIRD][1]), key
         except (ValueError, UnicodeDecodeError) as error:
             raise Unreadable("bad_envelope") from error
+
+    def _envelope(
+        self, others: list[tuple[str, bytes]], headers: list[tuple[str, bytes]]
+    ) -> Envelope:
+        known = self._envelopes.get(tuple(others))
+        if known is None:
+            known = Envelope.from_headers(headers)
+            usual = known.kind is Kind.EVENT and known.finer is None
+            if usual and len(self._envelopes) < ENVELOPES_MAX:
+                self._envelopes[tuple(others)] = known
+        return known
 
     def _of_event(
         self, record: InboxRecord, envelope: Envelope, received_at: int, key: str

@@ -5,11 +5,13 @@ object's half can be encoded, and hashed, before it is decided whether and when 
 """
 
 import hashlib
+from binascii import hexlify
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
+from producer import compiled
 from producer.observation import Observation
 from producer.order import Entry
 from producer.shown_lists import ShownList
@@ -77,7 +79,10 @@ class HalfCodec:
 
 
 class ChangeCodec:
-    """Encodes the other half, which is the same for every object type."""
+    """Encodes the other half, which is the same for every object type.
+
+    Compiled, it writes record by record; if it is not, column by column.
+    """
 
     def __init__(self, object_type: ObjectType) -> None:
         """Take the fields from any object type's schema."""
@@ -87,8 +92,42 @@ class ChangeCodec:
         self._batch = BatchCodec(
             {"type": "record", "name": "Change", "namespace": "stripe", "fields": fields[start:]}
         )
+        if compiled.IS_COMPILED:
+            self._writer = compiled.ValueWriter()
 
-    def encode(self, changes: Sequence[Change]) -> list[bytes]:
+    def values(self, prefixes: Sequence[bytes], changes: Sequence[Change]) -> list[bytes]:
+        """The whole value of each change's record.
+
+        Args:
+            prefixes: for each change, what stands before the Avro body.
+        """
+        if compiled.IS_COMPILED:
+            return list(map(self._value, prefixes, changes))
+        return [
+            prefix + change.half + half
+            for prefix, change, half in zip(
+                prefixes, changes, self._in_columns(changes), strict=True
+            )
+        ]
+
+    def _value(self, prefix: bytes, change: Change) -> bytes:
+        observation, entry = change.observation, change.entry
+        # Positional, since it is called for every record.
+        return self._writer.value(
+            prefix,
+            change.half,
+            entry.event_at,
+            observation.event_id,
+            observation.event_type,
+            entry.operation,
+            observation.source,
+            observation.api_version,
+            observation.account_id,
+            observation.received_at,
+            _without_spaces(observation.previous) if observation.has_previous else b"",
+        )
+
+    def _in_columns(self, changes: Sequence[Change]) -> list[bytes]:
         """The halves that say what each change is."""
         seen = [change.observation for change in changes]
         return self._batch.encode(
@@ -102,7 +141,7 @@ class ChangeCodec:
                 meta.ACCOUNT_ID: [observation.account_id or None for observation in seen],
                 meta.RECEIVED_AT: [observation.received_at for observation in seen],
                 meta.PREVIOUS: [
-                    msgspec.json.format(observation.previous, indent=-1).decode()
+                    _without_spaces(observation.previous).decode()
                     if observation.has_previous
                     else None
                     for observation in seen
@@ -118,13 +157,19 @@ def hash_of(half: bytes) -> bytes:
     return hashlib.sha256(half).digest()[:HASH_BYTES]
 
 
+def _without_spaces(json: bytes) -> bytes:
+    if json.split(maxsplit=1) == [json]:
+        return json
+    return msgspec.json.format(json, indent=-1)
+
+
 def headers_of(entry: Entry) -> list[tuple[str, bytes]]:
     """The headers of a published record: all that the memory needs to know of it."""
     found = [
         (_EVENT_AT, b"%d" % entry.event_at),
         # The member is its text; asking for `value` costs more than the rest of the line.
         (_OPERATION, entry.operation.encode()),
-        (_HASH, entry.body_hash.hex().encode()),
+        (_HASH, hexlify(entry.body_hash)),
         (_EVENTS, ",".join(entry.event_ids).encode()),
         (_INBOX, entry.inbox.encode()),
     ]

@@ -2,6 +2,7 @@
 
 import sqlite3
 
+from producer import compiled
 from producer.deciding import Decider
 from producer.errors import KafkaUnreachable, MemoryUnusable
 from producer.families import Families
@@ -84,6 +85,8 @@ def run() -> None:
             health=health,
             meters=meters,
         )
+        if not compiled.IS_COMPILED:
+            logs.logger("relay").warning("not compiled: each event takes twice the time")
         relay.run(stop)
     except sqlite3.Error as error:
         raise MemoryUnusable(

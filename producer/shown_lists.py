@@ -53,7 +53,7 @@ class ShownList(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     Attributes:
         field: of the body.
-        digest: of its bytes.
+        digest: of its field and its bytes.
         owned: its elements, if only their parent ever shows them.
         others: its elements, if not.
     """
@@ -63,3 +63,9 @@ class ShownList(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     digest: bytes
     owned: tuple[OwnedChild, ...] = ()
     others: tuple[OtherChild, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Bytes of its elements."""
+        halves = sum(len(child.half) for child in self.owned)
+        return halves + sum(len(child.value) for child in self.others)

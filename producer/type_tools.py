@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from producer.nested import LONG_BYTES_MAX, LongValues
 from producer.normalise import Cells, Normaliser, NotAnObject
 from producer.record import HalfCodec
 from schemas.errors import BadRecord
@@ -12,9 +11,9 @@ from schemas.objects import Catalogue, ObjectType
 class TypeTools:
     """The tools of one object type."""
 
-    def __init__(self, object_type: ObjectType, *, long: LongValues) -> None:
+    def __init__(self, object_type: ObjectType) -> None:
         self.object_type = object_type
-        self.normaliser = Normaliser(object_type, long=long)
+        self.normaliser = Normaliser(object_type)
         self.half_codec = HalfCodec(object_type)
 
     def halves(self, rows: Sequence[Cells]) -> list[bytes | None]:
@@ -36,7 +35,6 @@ class ToolBox:
     def __init__(self, *, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
         self._tools: dict[str, TypeTools] = {}
-        self._long = LongValues(bytes_max=LONG_BYTES_MAX)
 
     def tools(self, object_name: str) -> TypeTools:
         """The tools of an object type.
@@ -47,5 +45,5 @@ class ToolBox:
         found = self._tools.get(object_name)
         if found is None:
             object_type = self._catalogue.get(object_name)
-            found = self._tools[object_name] = TypeTools(object_type, long=self._long)
+            found = self._tools[object_name] = TypeTools(object_type)
         return found

@@ -15,3 +15,6 @@ for service in producer sink; do
     lock --constraints requirements/runtime.lock \
         --output-file "requirements/$service.lock" "requirements/$service.in"
 done
+# What compiles, where nothing else does: at the version that development has.
+lock --constraints requirements/dev.lock \
+    --output-file requirements/compiler.lock requirements/compiler.in

@@ -32,7 +32,9 @@ def test_an_entitlement_is_its_customers() -> None:
     body = {"object": SUMMARY, "customer": "cus_1", "entitlements": listed([entitlement("1")])}
     cells = tool_box.tools(SUMMARY).normaliser.read(json.dumps(body).encode())
 
-    ((shown,),) = reader.read(SUMMARY, [Parent(name="summary", account_id="", cells=cells)])
+    lists = reader.values(SUMMARY, cells)
+    parent = Parent(name="summary", account_id="", object_id="cus_1", lists=lists)
+    ((shown,),) = reader.read(SUMMARY, [parent])
 
     (child,) = shown.others
     normaliser = tool_box.tools(child.object_name).normaliser

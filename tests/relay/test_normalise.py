@@ -297,7 +297,7 @@ def test_the_two_halves_are_the_whole_record(catalogue: Catalogue) -> None:
         record_offset=-1,
     )
     change = Change(observation=observation, name="", table="subscription", half=half, entry=entry)
-    whole = half + ChangeCodec(object_type).encode([change])[0]
+    (whole,) = ChangeCodec(object_type).values([b""], [change])
     record = RecordCodec(object_type.schema).decode(whole)
     assert record["status"] == "active"
     assert (record["_event_at"], record["_received_at"]) == (1_000_000, 5)

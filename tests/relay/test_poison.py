@@ -1,15 +1,13 @@
 """Whatever stands in the inbox becomes a candidate, a drop or a dead letter, never an error."""
 
-from collections.abc import Sequence
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from producer.children import ChildReader, Parent
+from producer.children import ChildReader
+from producer.normalise import Cells
 from producer.preparing import Prepared, Preparer
 from producer.reading import InboxRecord
-from producer.shown_lists import ShownList
 from schemas.inbox import Envelope, Kind, Source
 from schemas.objects import load_catalogue
 
@@ -106,18 +104,15 @@ def test_a_fault_of_ours_kills_the_one_record_that_brings_it_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     preparer = Preparer(catalogue=load_catalogue())
-    read = ChildReader.read
+    values_of = ChildReader.values
 
-    def faulty(
-        self: ChildReader, name: str, parents: Sequence[Parent]
-    ) -> list[tuple[ShownList, ...]]:
-        for parent in parents:
-            if bytes(parent.cells[field]) == b'{"odd":1}':
-                raise AttributeError("nobody thought of it")
-        return read(self, name, parents)
+    def faulty(self: ChildReader, name: str, cells: Cells) -> tuple[bytes, ...]:
+        if bytes(cells[field]) == b'{"odd":1}':
+            raise AttributeError("nobody thought of it")
+        return values_of(self, name, cells)
 
     field = preparer.tools("subscription").normaliser.position("metadata")
-    monkeypatch.setattr(ChildReader, "read", faulty)
+    monkeypatch.setattr(ChildReader, "values", faulty)
     values = [event(GOOD), event(GOOD.replace(b"{}", b'{"odd":1}')), event(GOOD)]
     found = preparer.prepare(
         [record(value, offset) for offset, value in enumerate(values)], lambda _names: {}

@@ -1,0 +1,499 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
+"""Events, read to their object's half of a record in one pass over the bytes; compiled.
+
+What is plain is done here, and only that. A value that needs a second look is given back to Python,
+and an event in which anything is odd is given back whole. `tests/relay/test_quick_events.py` holds
+this way and the long one together.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.tuple cimport PyTuple_GET_ITEM
+from cpython.unicode cimport PyUnicode_DecodeUTF8
+from libc.stdlib cimport free
+from libc.string cimport memcmp
+
+from producer.avro_bytes cimport (
+    Room,
+    put_byte,
+    put_bytes,
+    put_double,
+    put_long,
+    put_null,
+    put_text,
+    reserved,
+)
+from producer.cells cimport (
+    BOOLEAN,
+    DECIMAL,
+    FLOAT,
+    JSON,
+    REFERENCE,
+    STRING,
+    TIMESTAMP,
+    WHOLE,
+    Field,
+    Kind,
+    behind_cell,
+    fits,
+    is_text_or_none,
+)
+from producer.json_scan cimport (
+    ABSENT,
+    INTEGER,
+    NESTED,
+    NULL_,
+    TEXT,
+    TRUE_,
+    Bytes,
+    Scan,
+    Value,
+    begin,
+    end,
+    is_named,
+    is_open,
+    read_canonical,
+    read_name,
+    skip,
+    skip_space,
+    take,
+    take_name,
+    whole,
+)
+
+KINDS = ("string", "decimal", "boolean", "integer", "timestamp", "float", "reference", "json")
+"""In the order of `Kind`."""
+
+cdef enum:
+    ID
+    TYPE
+    CREATED
+    API_VERSION
+    ACCOUNT
+    PREVIOUS
+    HEADS
+
+cdef enum:
+    EXTRA = -1
+    NOTHING = -2
+    MOVED = -3
+
+FROM_EXTRA, FROM_NOTHING, FROM_MOVED = EXTRA, NOTHING, MOVED
+
+
+cdef class EventReader:
+    """Reads events about one type of object; not for several threads at once.
+
+    Args:
+        object_name: Stripe's name of the type.
+        fields: name and kind of each of the type's fields; the first is `id`.
+        moved: places of the fields that columns which have several places are made of.
+        columns: for each column the place of the field that alone it is made of, or one of
+            `FROM_EXTRA`, `FROM_NOTHING` and `FROM_MOVED`; and its kind.
+        learnt: names of further fields, which go into `extra`; sorted.
+        judge: of values that need a second look.
+    """
+
+    cdef list _names
+    cdef Bytes _object_name
+    cdef Py_ssize_t _object_name_length
+    cdef Field * _fields
+    cdef Py_ssize_t * _next
+    cdef Value * _values
+    cdef Py_ssize_t * _columns
+    cdef Kind * _kinds
+    cdef Py_ssize_t * _moved
+    cdef Py_ssize_t _object_at
+    cdef Py_ssize_t _field_count
+    cdef Py_ssize_t _known_count
+    cdef Py_ssize_t _column_count
+    cdef Py_ssize_t _moved_count
+    cdef Value _heads[HEADS]
+    cdef object _judge
+    cdef bytes _value
+    cdef tuple _known
+    cdef Scan _scan
+    cdef Room _half
+
+    def __cinit__(self, str object_name, fields, moved, columns, learnt, judge):
+        cdef Py_ssize_t at
+        self._names = [name.encode() for name, _ in fields] + [name.encode() for name in learnt]
+        named = object_name.encode()
+        self._names.append(named)
+        self._object_name = <Bytes> PyBytes_AS_STRING(named)
+        self._object_name_length = len(named)
+        self._object_at = [name for name, _ in fields].index("object")
+        self._known_count, self._column_count = len(fields), len(columns)
+        self._field_count, self._moved_count = len(fields) + len(learnt), len(moved)
+        self._judge = judge
+        self._fields = <Field *> reserved(self._field_count * sizeof(Field))
+        self._next = <Py_ssize_t *> reserved((self._field_count + 1) * sizeof(Py_ssize_t))
+        self._values = <Value *> reserved(self._field_count * sizeof(Value))
+        self._columns = <Py_ssize_t *> reserved(self._column_count * sizeof(Py_ssize_t))
+        self._kinds = <Kind *> reserved(self._column_count * sizeof(Kind))
+        self._moved = <Py_ssize_t *> reserved(self._moved_count * sizeof(Py_ssize_t))
+        for at in range(self._field_count + 1):
+            self._next[at] = at if at < self._field_count else 0
+        for at in range(self._field_count):
+            self._fields[at].name = <Bytes> PyBytes_AS_STRING(self._names[at])
+            self._fields[at].length = len(self._names[at])
+            self._fields[at].kind = KINDS.index(fields[at][1]) if at < self._known_count else JSON
+            self._fields[at].wants_text = self._fields[at].kind == JSON
+            self._fields[at].moved = -1
+        for at in range(self._moved_count):
+            self._moved[at] = moved[at]
+            # Known bytes were judged when they became known.
+            self._fields[moved[at]].wants_text = False
+            self._fields[moved[at]].moved = at
+        for at in range(self._column_count):
+            self._columns[at] = columns[at][0]
+            self._kinds[at] = KINDS.index(columns[at][1])
+
+    def __dealloc__(self):
+        free(self._fields)
+        free(self._next)
+        free(self._values)
+        free(self._columns)
+        free(self._kinds)
+        free(self._moved)
+        end(&self._scan)
+        free(self._half.start)
+
+    def read(self, bytes value not None, tuple known):
+        """What an event says; none if anything is odd.
+
+        Args:
+            value: the event.
+            known: what `moved` gave for an earlier event of the object, if there was one.
+
+        Returns:
+            Id, type, second, API version, account, what was before, the object's id, and whether
+            the moved fields are as in the earlier event.
+        """
+        self._value, self._known = value, known
+        if not self._begin(value) or not self._event():
+            return None
+        if self._heads[PREVIOUS].hard and not self._is_json(&self._heads[PREVIOUS]):
+            return None
+        return (
+            self._text(&self._heads[ID]),
+            self._text(&self._heads[TYPE]),
+            whole(&self._scan, &self._heads[CREATED]),
+            self._text(&self._heads[API_VERSION]),
+            self._text(&self._heads[ACCOUNT]),
+            self._previous(),
+            self._text(self._values),
+            known is not None and self._are_known(),
+        )
+
+    def moved(self):
+        """The bytes of each moved field of the event that was read last; they are not judged."""
+        cdef Py_ssize_t at
+        return tuple([self._raw(&self._values[self._moved[at]]) for at in range(self._moved_count)])
+
+    cdef bint _are_known(self) noexcept:
+        cdef Py_ssize_t at, length
+        cdef Value * value
+        for at in range(self._moved_count):
+            value = &self._values[self._moved[at]]
+            length = value.end - value.start if value.tag != ABSENT else 0
+            known = <object> PyTuple_GET_ITEM(self._known, at)
+            if PyBytes_GET_SIZE(known) != length:
+                return False
+            if length and memcmp(
+                self._scan.json + value.start, PyBytes_AS_STRING(known), length
+            ):
+                return False
+        return True
+
+    def half(self, moved_cells not None):
+        """The half of the object that was read last; none if anything is odd.
+
+        Args:
+            moved_cells: Avro's bytes of each column that is made of moved fields, in order.
+        """
+        cdef Py_ssize_t at, of, given = 0
+        self._half.used = 0
+        for at in range(self._column_count):
+            of = self._columns[at]
+            if of >= 0:
+                if not self._cell(&self._fields[of], &self._values[of]):
+                    return None
+            elif of == EXTRA:
+                if not self._extra():
+                    return None
+            elif of == NOTHING:
+                put_null(&self._half)
+            else:
+                cell = <bytes> moved_cells[given]
+                given += 1
+                put_bytes(&self._half, <Bytes> PyBytes_AS_STRING(cell), PyBytes_GET_SIZE(cell))
+        return PyBytes_FromStringAndSize(<char *> self._half.start, self._half.used)
+
+    cdef bint _begin(self, bytes value) except -1:
+        cdef Py_ssize_t at
+        if not begin(&self._scan, value):
+            return False
+        for at in range(self._field_count):
+            self._values[at].tag = ABSENT
+        for at in range(HEADS):
+            self._heads[at].tag = ABSENT
+        return True
+
+    cdef bint _event(self) except -1:
+        """Read the event; false if anything is odd."""
+        cdef Scan * scan = &self._scan
+        cdef Value name, passing
+        cdef Value * value
+        cdef bint object_seen = False
+        if not take(scan, c'{'):
+            return False
+        while True:
+            if not read_name(scan, &name):
+                return False
+            if is_named(scan, &name, "data", 4):
+                if object_seen or not self._data():
+                    return False
+                object_seen = True
+            else:
+                value = self._head(&name, &passing)
+                if not self._judged(value):
+                    return False
+            if not take(scan, c','):
+                break
+        if not take(scan, c'}') or not object_seen:
+            return False
+        skip_space(scan)
+        return scan.at == scan.size and self._is_event()
+
+    cdef bint _is_event(self) noexcept:
+        """Whether what was read of the event is of the right kinds."""
+        cdef Value * heads = self._heads
+        return (
+            heads[ID].tag == TEXT and not heads[ID].hard
+            and heads[TYPE].tag == TEXT and not heads[TYPE].hard
+            and heads[CREATED].tag == INTEGER and not heads[CREATED].hard
+            and is_text_or_none(&heads[API_VERSION]) and is_text_or_none(&heads[ACCOUNT])
+            and self._values[0].tag == TEXT and not self._values[0].hard
+        )
+
+    cdef Value * _head(self, Value * name, Value * passing) noexcept:
+        """Where the value of a field of the event goes."""
+        if is_named(&self._scan, name, "id", 2):
+            return &self._heads[ID]
+        if is_named(&self._scan, name, "type", 4):
+            return &self._heads[TYPE]
+        if is_named(&self._scan, name, "created", 7):
+            return &self._heads[CREATED]
+        if is_named(&self._scan, name, "account", 7):
+            return &self._heads[ACCOUNT]
+        if is_named(&self._scan, name, "api_version", 11):
+            return &self._heads[API_VERSION]
+        return passing
+
+    cdef bint _data(self) except -1:
+        cdef Scan * scan = &self._scan
+        cdef Value name, passing
+        cdef bint object_seen = False, is_good
+        if not take(scan, c'{'):
+            return False
+        while True:
+            if not read_name(scan, &name):
+                return False
+            if is_named(scan, &name, "object", 6):
+                if object_seen or not self._object():
+                    return False
+                object_seen = True
+            elif is_named(scan, &name, "previous_attributes", 19):
+                scan.in_order = False
+                is_good = read_canonical(scan, &self._heads[PREVIOUS])
+                scan.in_order = True
+                if not is_good:
+                    return False
+            elif not self._judged(&passing):
+                return False
+            if not take(scan, c','):
+                break
+        return take(scan, c'}') and object_seen
+
+    cdef bint _object(self) except -1:
+        """Read the object; false if a field is unknown, or is not of its kind."""
+        cdef Scan * scan = &self._scan
+        cdef Py_ssize_t at = -1
+        cdef Value * value
+        if not take(scan, c'{'):
+            return False
+        while True:
+            at = self._place(at)
+            if at < 0:
+                return False
+            value = &self._values[at]
+            if self._fields[at].wants_text:
+                if not read_canonical(&self._scan, value):
+                    return False
+            else:
+                self._pass(&self._fields[at], value)
+                if value.tag == ABSENT or not fits(self._fields[at].kind, value):
+                    return False
+            if not take(scan, c','):
+                break
+        return take(scan, c'}') and self._is_of_type()
+
+    cdef void _pass(self, Field * field, Value * value) noexcept:
+        """Go past a value of which no canonical text is needed."""
+        cdef Scan * scan = &self._scan
+        cdef Bytes known
+        cdef Py_ssize_t length
+        skip_space(scan)
+        scan.hard = False
+        value.start = scan.at
+        if field.moved >= 0 and self._known is not None and is_open(scan.json[scan.at]):
+            known = <Bytes> PyBytes_AS_STRING(<object> PyTuple_GET_ITEM(self._known, field.moved))
+            length = PyBytes_GET_SIZE(<object> PyTuple_GET_ITEM(self._known, field.moved))
+            if length and length <= scan.size - scan.at:
+                if not memcmp(scan.json + scan.at, known, length):
+                    # What opens with a bracket ends at its own, whatever comes then.
+                    scan.at += length
+                    value.tag, value.end, value.hard = NESTED, scan.at, False
+                    return
+        value.tag = skip(scan)
+        value.end, value.hard = scan.at, scan.hard
+
+    cdef bint _is_of_type(self) noexcept:
+        """Whether the object says that it is of the type."""
+        cdef Value * value = &self._values[self._object_at]
+        cdef Py_ssize_t length = value.end - value.start - 2
+        return (
+            value.tag == TEXT
+            and length == self._object_name_length
+            and not memcmp(self._scan.json + value.start + 1, self._object_name, length)
+        )
+
+    cdef Py_ssize_t _place(self, Py_ssize_t before) noexcept:
+        """Go past a name; the place of its field, -1 if there is none."""
+        cdef Value name
+        # Stripe's order is the same each time.
+        cdef Py_ssize_t at = self._next[before + 1]
+        if take_name(&self._scan, self._fields[at].name, self._fields[at].length):
+            return at
+        if not read_name(&self._scan, &name):
+            return -1
+        for at in range(self._field_count):
+            if is_named(&self._scan, &name, self._fields[at].name, self._fields[at].length):
+                self._next[before + 1] = at
+                return at
+        return -1
+
+    cdef bint _judged(self, Value * value) except -1:
+        """Read a value of which no more is needed than that it is JSON."""
+        return read_canonical(&self._scan, value) and (not value.hard or self._is_json(value))
+
+    cdef bint _is_json(self, Value * value) except -1:
+        return self._judge.is_json(self._raw(value))
+
+    cdef object _text(self, Value * value):
+        if value.tag != TEXT:
+            return None
+        return PyUnicode_DecodeUTF8(
+            <const char *> self._scan.json + value.start + 1, value.end - value.start - 2, NULL
+        )
+
+    cdef bytes _raw(self, Value * value):
+        if value.tag == ABSENT:
+            return b""
+        return PyBytes_FromStringAndSize(
+            <const char *> self._scan.json + value.start, value.end - value.start
+        )
+
+    cdef bytes _previous(self):
+        cdef Value * value = &self._heads[PREVIOUS]
+        if value.tag == ABSENT or value.hard:
+            return self._raw(value)
+        return PyBytes_FromStringAndSize(
+            <const char *> self._scan.text + value.text_start, value.text_end - value.text_start
+        )
+
+    cdef bint _cell(self, Field * field, Value * value) except -1:
+        """Write one column; false if its value does not fit after all."""
+        if value.tag == ABSENT or value.tag == NULL_:
+            put_null(&self._half)
+            return True
+        if field.kind == JSON:
+            return self._json(value)
+        if field.kind == STRING or field.kind == REFERENCE:
+            return self._string(value)
+        if field.kind == DECIMAL or field.kind == FLOAT:
+            return self._rare(field, value)
+        put_byte(&self._half, 2)
+        if field.kind == BOOLEAN:
+            put_byte(&self._half, value.tag == TRUE_)
+        elif field.kind == WHOLE:
+            put_long(&self._half, whole(&self._scan, value))
+        else:
+            put_long(&self._half, whole(&self._scan, value) * 1_000_000)
+        return True
+
+    cdef bint _json(self, Value * value) except -1:
+        if value.hard:
+            return self._put(self._judge.text(self._raw(value)))
+        put_text(
+            &self._half, self._scan.text + value.text_start, value.text_end - value.text_start
+        )
+        return True
+
+    cdef bint _string(self, Value * value) except -1:
+        if value.hard:
+            return self._put(self._judge.string(self._raw(value)))
+        put_text(&self._half, self._scan.json + value.start + 1, value.end - value.start - 2)
+        return True
+
+    cdef bint _rare(self, Field * field, Value * value) except -1:
+        """Write a column of a kind that is seldom met."""
+        if field.kind == DECIMAL:
+            return self._judge.is_decimal(self._text(value)) and self._string(value)
+        found = self._judge.number(self._raw(value))
+        if found is None:
+            return False
+        put_double(&self._half, found)
+        return True
+
+    cdef bint _put(self, bytes text) except -1:
+        """Write a text that was made of a value; false if there is none."""
+        if text is None:
+            return False
+        put_text(&self._half, <Bytes> PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text))
+        return True
+
+    cdef bint _extra(self) except -1:
+        """Write the fields that the schema does not know; false if one cannot be written."""
+        cdef Py_ssize_t at
+        cdef Value * value
+        texts = []
+        for at in range(self._known_count, self._field_count):
+            value = &self._values[at]
+            if value.tag != ABSENT:
+                text = <bytes> self._judge.text(self._raw(value)) if value.hard else (
+                    PyBytes_FromStringAndSize(
+                        <const char *> self._scan.text + value.text_start,
+                        value.text_end - value.text_start,
+                    )
+                )
+                if text is None:
+                    return False
+                texts.append(b'"%b":%b' % (self._names[at], text))
+        if not texts:
+            put_null(&self._half)
+            return True
+        return self._put(b"{%b}" % b",".join(texts))
+
+    def moved_cells(self, bytes half not None):
+        """Avro's bytes of each column of a half that is made of moved fields, in order."""
+        cdef Bytes start = <Bytes> PyBytes_AS_STRING(half)
+        cdef Py_ssize_t at = 0, first, column
+        found = []
+        for column in range(self._column_count):
+            first = at
+            at = behind_cell(start, at, self._kinds[column])
+            if self._columns[column] == MOVED:
+                found.append(half[first:at])
+        assert at == len(half)
+        return tuple(found)

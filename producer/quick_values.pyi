@@ -1,0 +1,17 @@
+"""A record's whole value, written at once; compiled. `ChangeCodec` can do it in columns."""
+
+class ValueWriter:
+    def value(
+        self,
+        prefix: bytes,
+        half: bytes,
+        event_at: int,
+        event_id: str,
+        event_type: str,
+        operation: str,
+        source: str,
+        api_version: str | None,
+        account_id: str,
+        received_at: int,
+        previous: bytes,
+    ) -> bytes: ...
