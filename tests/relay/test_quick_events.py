@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from producer.normalise import Normaliser
 from producer.preparing import Preparer
+from producer.reading import InboxRecord
 from schemas.columns import ColumnKind
-from tests.relay.two_ways import NEEDS_COMPILED, catalogue, read_both_ways, record
+from tests.relay.two_ways import HEADERS, NEEDS_COMPILED, catalogue, read_both_ways, record
 
 LONG = "a" * 600
 """What is so long is kept for its object alone."""
@@ -130,8 +131,17 @@ def test_what_is_plain_takes_the_short_way(name: str, monkeypatch: pytest.Monkey
     (second,) = preparer.prepare([record(name, value, 1)], lambda _names: {}).candidates
     monkeypatch.setattr(Normaliser, "read", _must_not_be_asked)
     (third,) = preparer.prepare([record(name, value, 2)], lambda _names: {}).candidates
+    other = InboxRecord(
+        key=f"{name}_2".encode(),
+        value=value.replace(b'_1"', b'_2"'),
+        headers=HEADERS,
+        partition=0,
+        offset=3,
+    )
+    (fourth,) = preparer.prepare([other], lambda _names: {}).candidates
 
     assert first.half == second.half == third.half
+    assert fourth.half == first.half.replace(b"_1", b"_2")
 
 
 def event(name: str, body: dict[str, Any]) -> bytes:
@@ -143,3 +153,25 @@ def event(name: str, body: dict[str, Any]) -> bytes:
 
 def _must_not_be_asked(self: Normaliser, body: bytes) -> Any:
     raise AssertionError("the long way was taken")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('"current_period_end":1798441368', '"current_period_end":1798441369'),
+        ('"quantity":1', '"quantity":2'),
+        ('"billing":"send_invoice"', '"billing":"send_receipt"'),
+        ('"quantity":1', '"quantity":null'),
+    ],
+)
+def test_a_field_that_keeps_its_length_is_not_taken_for_the_same(before: str, after: str) -> None:
+    item: dict[str, Any] = {"id": "si_1", "metadata": {"long": LONG}}
+    item |= {"object": "subscription_item", "current_period_end": 1798441368, "quantity": 1}
+    items = {"object": "list", "data": [item], "has_more": False}
+    value = event("subscription", {"billing": "send_invoice", "items": items})
+    compact = json.dumps(json.loads(value), separators=(",", ":"))
+    assert before in compact
+    read_both_ways(
+        "subscription",
+        [compact.encode(), compact.replace(before, after).encode(), compact.encode()],
+    )
