@@ -7,7 +7,7 @@ Bytes objects of Python end with a zero byte that is not part of them. No JSON t
 every loop over the bytes ends there at the latest.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport free
@@ -300,7 +300,7 @@ cdef inline bint before(Bytes json, Member * one, Member * other) noexcept nogil
 cdef inline void sort(Scan * scan, Py_ssize_t first) noexcept nogil:
     """Write the members of an object again, by name; one name twice is hard."""
     cdef Py_ssize_t start = scan.members[first].start
-    cdef Py_ssize_t at, to
+    cdef Py_ssize_t at, to, length
     cdef Member member
     for at in range(first + 1, scan.members_at):
         member = scan.members[at]
@@ -317,8 +317,9 @@ cdef inline void sort(Scan * scan, Py_ssize_t first) noexcept nogil:
         member = scan.members[at]
         if at > first:
             put(scan, c',')
-        memcpy(scan.text + scan.text_at, scan.spare + member.start - start, member.end - member.start)
-        scan.text_at += member.end - member.start
+        length = member.end - member.start
+        memcpy(scan.text + scan.text_at, scan.spare + member.start - start, length)
+        scan.text_at += length
 
 
 cdef inline bint is_open(unsigned char one) noexcept nogil:
@@ -398,3 +399,21 @@ cdef inline int64_t whole(Scan * scan, Value * value) noexcept nogil:
         found = 10 * found + scan.json[at] - c'0'
         at += 1
     return -found if scan.json[value.start] == c'-' else found
+
+
+cdef inline object text_in(Scan * scan, Value * value):
+    """A plain text; none for everything else."""
+    if value.tag != TEXT:
+        return None
+    return PyUnicode_DecodeUTF8(
+        <const char *> scan.json + value.start + 1, value.end - value.start - 2, NULL
+    )
+
+
+cdef inline bytes raw_of(Scan * scan, Value * value):
+    """A value's bytes; none at all where it is absent."""
+    if value.tag == ABSENT:
+        return b""
+    return PyBytes_FromStringAndSize(
+        <const char *> scan.json + value.start, value.end - value.start
+    )

@@ -10,11 +10,15 @@ from typing import Any, Final
 
 import msgspec
 
+from producer.kept import Kept
 from schemas.places import Place
 
 Row = tuple[Any, ...]
 Key = str
 """What a column's cells of one place are asked for by."""
+
+LongValues = Kept[tuple["NestedField", bytes], Row]
+"""What was made of long values, by field and bytes; shared by all types, so that it is bounded."""
 
 Taken = Callable[[Any], Any]
 """A column's cell, made of the value that was found; none if it does not fit."""
@@ -22,6 +26,10 @@ Taken = Callable[[Any], Any]
 
 REPEATING_BYTES_MAX: Final = 512
 REPEATING_VALUES_MAX: Final = 5_000
+LONG_BYTES_MAX: Final = 67_108_864
+"""Of the long values of all fields and types that are remembered, twice over, with their texts."""
+SHARED_BYTES_MAX: Final = 2_048
+"""What is longer is mostly a list, which no two objects share."""
 REPEATING_SHARE: Final = 0.25
 """Of a batch's values in one field: more that are new are not remembered."""
 
@@ -49,8 +57,9 @@ class Wanted:
 class NestedField:
     """One field of an object type, whose values several columns are made of."""
 
-    def __init__(self, source: str, wanted: Sequence[Wanted]) -> None:
+    def __init__(self, source: str, wanted: Sequence[Wanted], *, long: "LongValues") -> None:
         self._source = source
+        self._long = long
         itself = [one for one in wanted if _is_itself(one)]
         within: dict[Any, tuple[Place, list[Wanted]]] = {}
         for one in wanted:
@@ -76,13 +85,26 @@ class NestedField:
         short = {raw for raw in raws if len(raw) <= REPEATING_BYTES_MAX}
         new = {raw: row(raw) for raw in short - known.keys()}
         rows = [
-            (new.get(raw) or known[raw]) if len(raw) <= REPEATING_BYTES_MAX else row(raw)
+            (new.get(raw) or known[raw])
+            if len(raw) <= REPEATING_BYTES_MAX
+            else self._long_row(raw)
             for raw in raws
         ]
         if len(new) <= max(len(raws) * REPEATING_SHARE, 1):
             self._remember(new)
         texts, *cells = map(list, zip(*rows, strict=True))
         return texts, dict(zip(self._keys, cells, strict=True))
+
+    def _long_row(self, raw: bytes) -> Row:
+        """The same of a long value: a price stands in the items of many subscriptions."""
+        if len(raw) > SHARED_BYTES_MAX:
+            return self._row(raw)
+        key = (self, raw)
+        found = self._long.get(key)
+        if found is None:
+            found = self._row(raw)
+            self._long.keep(key, found, len(raw) + len(found[0] or ""))
+        return found
 
     def _row(self, raw: bytes) -> Row:
         """The text of one value and its cells, in the order of the keys."""

@@ -21,10 +21,12 @@ from producer.fitting import (
     fitting,
 )
 from producer.nested import (
+    LONG_BYTES_MAX,
     REPEATING_BYTES_MAX,
     REPEATING_SHARE,
     REPEATING_VALUES_MAX,
     Key,
+    LongValues,
     NestedField,
     Wanted,
     parsed,
@@ -61,8 +63,9 @@ class Normaliser:
         learnt: fields unknown to the schema that the short way takes.
     """
 
-    def __init__(self, object_type: ObjectType) -> None:
+    def __init__(self, object_type: ObjectType, *, long: LongValues | None = None) -> None:
         self.object_type = object_type
+        self._long = LongValues(bytes_max=LONG_BYTES_MAX) if long is None else long
         self._columns = object_type.columns
         self._timestamps = [
             column.name for column in object_type.columns if column.kind is ColumnKind.TIMESTAMP
@@ -224,7 +227,9 @@ class Normaliser:
                 wanted[column.source].append(one)
         for source, one in self._filling.wanted():
             wanted.setdefault(source, []).append(one)
-        return {source: NestedField(source, found) for source, found in wanted.items()}
+        return {
+            source: NestedField(source, found, long=self._long) for source, found in wanted.items()
+        }
 
     def _made_struct(self) -> type[msgspec.Struct]:
         fields = [_field(source, kind) for source, kind in self.kinds.items()]

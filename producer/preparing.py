@@ -241,11 +241,14 @@ class Preparer:
         cells: dict[int, Cells] = {}
         for at in places:
             _, observation, body = wanted[at]
-            if body is None or body.half is None:
-                try:
+            try:
+                if body is None:
                     cells[at] = self._cells(tools, observation)
-                except NotAnObject:
-                    unfit[at] = "bad_body"
+                elif body.half is None:
+                    cells[at] = tools.normaliser.read(body.value)
+            except NotAnObject:
+                # Of an event that came the short way, not all has been judged before.
+                unfit[at] = "bad_body" if body is None else "bad_json"
         halves: dict[int, bytes] = {}
         for at, half in zip(cells, tools.halves(list(cells.values())), strict=True):
             if half is None:

@@ -1,14 +1,13 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
+# cython: language_level=3, boundscheck=False, wraparound=False
 """Events, read to their object's half of a record in one pass over the bytes; compiled.
 
-What is plain is done here, and only that. A value that needs a second look is given back to Python,
-and an event in which anything is odd is given back whole. `tests/relay/test_quick_events.py` holds
+What is plain is done here, and only that. A value that needs a second look is given back to
+Python, and an event in which anything is odd is given back whole. `tests/relay/two_ways.py` holds
 this way and the long one together.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.tuple cimport PyTuple_GET_ITEM
-from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdlib cimport free
 from libc.string cimport memcmp
 
@@ -51,12 +50,14 @@ from producer.json_scan cimport (
     end,
     is_named,
     is_open,
+    raw_of,
     read_canonical,
     read_name,
     skip,
     skip_space,
     take,
     take_name,
+    text_in,
     whole,
 )
 
@@ -113,6 +114,8 @@ cdef class EventReader:
     cdef tuple _known
     cdef Scan _scan
     cdef Room _half
+    cdef Py_ssize_t _body_start
+    cdef Py_ssize_t _body_end
 
     def __cinit__(self, str object_name, fields, moved, columns, learnt, judge):
         cdef Py_ssize_t at
@@ -175,20 +178,27 @@ cdef class EventReader:
         if self._heads[PREVIOUS].hard and not self._is_json(&self._heads[PREVIOUS]):
             return None
         return (
-            self._text(&self._heads[ID]),
-            self._text(&self._heads[TYPE]),
+            text_in(&self._scan, &self._heads[ID]),
+            text_in(&self._scan, &self._heads[TYPE]),
             whole(&self._scan, &self._heads[CREATED]),
-            self._text(&self._heads[API_VERSION]),
-            self._text(&self._heads[ACCOUNT]),
+            text_in(&self._scan, &self._heads[API_VERSION]),
+            text_in(&self._scan, &self._heads[ACCOUNT]),
             self._previous(),
-            self._text(self._values),
+            text_in(&self._scan, self._values),
             known is not None and self._are_known(),
         )
 
     def moved(self):
         """The bytes of each moved field of the event that was read last; they are not judged."""
         cdef Py_ssize_t at
-        return tuple([self._raw(&self._values[self._moved[at]]) for at in range(self._moved_count)])
+        places = [self._moved[at] for at in range(self._moved_count)]
+        return tuple([raw_of(&self._scan, &self._values[at]) for at in places])
+
+    def body(self):
+        """The bytes of the object of the event that was read last."""
+        return PyBytes_FromStringAndSize(
+            <const char *> self._scan.json + self._body_start, self._body_end - self._body_start
+        )
 
     cdef bint _are_known(self) noexcept:
         cdef Py_ssize_t at, length
@@ -322,6 +332,7 @@ cdef class EventReader:
         cdef Value * value
         if not take(scan, c'{'):
             return False
+        self._body_start = scan.at - 1
         while True:
             at = self._place(at)
             if at < 0:
@@ -336,7 +347,10 @@ cdef class EventReader:
                     return False
             if not take(scan, c','):
                 break
-        return take(scan, c'}') and self._is_of_type()
+        if not take(scan, c'}'):
+            return False
+        self._body_end = scan.at
+        return self._is_of_type()
 
     cdef void _pass(self, Field * field, Value * value) noexcept:
         """Go past a value of which no canonical text is needed."""
@@ -388,26 +402,12 @@ cdef class EventReader:
         return read_canonical(&self._scan, value) and (not value.hard or self._is_json(value))
 
     cdef bint _is_json(self, Value * value) except -1:
-        return self._judge.is_json(self._raw(value))
-
-    cdef object _text(self, Value * value):
-        if value.tag != TEXT:
-            return None
-        return PyUnicode_DecodeUTF8(
-            <const char *> self._scan.json + value.start + 1, value.end - value.start - 2, NULL
-        )
-
-    cdef bytes _raw(self, Value * value):
-        if value.tag == ABSENT:
-            return b""
-        return PyBytes_FromStringAndSize(
-            <const char *> self._scan.json + value.start, value.end - value.start
-        )
+        return self._judge.is_json(raw_of(&self._scan, value))
 
     cdef bytes _previous(self):
         cdef Value * value = &self._heads[PREVIOUS]
         if value.tag == ABSENT or value.hard:
-            return self._raw(value)
+            return raw_of(&self._scan, value)
         return PyBytes_FromStringAndSize(
             <const char *> self._scan.text + value.text_start, value.text_end - value.text_start
         )
@@ -434,7 +434,7 @@ cdef class EventReader:
 
     cdef bint _json(self, Value * value) except -1:
         if value.hard:
-            return self._put(self._judge.text(self._raw(value)))
+            return self._put(self._judge.text(raw_of(&self._scan, value)))
         put_text(
             &self._half, self._scan.text + value.text_start, value.text_end - value.text_start
         )
@@ -442,15 +442,15 @@ cdef class EventReader:
 
     cdef bint _string(self, Value * value) except -1:
         if value.hard:
-            return self._put(self._judge.string(self._raw(value)))
+            return self._put(self._judge.string(raw_of(&self._scan, value)))
         put_text(&self._half, self._scan.json + value.start + 1, value.end - value.start - 2)
         return True
 
     cdef bint _rare(self, Field * field, Value * value) except -1:
         """Write a column of a kind that is seldom met."""
         if field.kind == DECIMAL:
-            return self._judge.is_decimal(self._text(value)) and self._string(value)
-        found = self._judge.number(self._raw(value))
+            return self._judge.is_decimal(text_in(&self._scan, value)) and self._string(value)
+        found = self._judge.number(raw_of(&self._scan, value))
         if found is None:
             return False
         put_double(&self._half, found)
@@ -471,7 +471,7 @@ cdef class EventReader:
         for at in range(self._known_count, self._field_count):
             value = &self._values[at]
             if value.tag != ABSENT:
-                text = <bytes> self._judge.text(self._raw(value)) if value.hard else (
+                text = <bytes> self._judge.text(raw_of(&self._scan, value)) if value.hard else (
                     PyBytes_FromStringAndSize(
                         <const char *> self._scan.text + value.text_start,
                         value.text_end - value.text_start,

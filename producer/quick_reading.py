@@ -54,12 +54,14 @@ class QuickBody(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An object as the short way reads it.
 
     Attributes:
-        half: none if the moved fields were not met before: then it is to be made the long way.
         made: of the moved fields; without a half, their bytes alone.
+        half: none if the moved fields were not met before: then it is to be made the long way.
+        value: without a half, the object's JSON, of which the moved fields are not judged yet.
     """
 
-    half: bytes | None
     made: Made
+    half: bytes | None = None
+    value: bytes = b""
 
 
 class QuickReader:
@@ -158,7 +160,7 @@ class QuickReader:
             moved = reader.moved()
             made = self._kept.get((name, moved)) if _size(moved) <= SHARED_BYTES_MAX else None
             if made is None:
-                return QuickBody(half=None, made=Made(moved=moved)) if _are_json(moved) else None
+                return QuickBody(made=Made(moved=moved), value=reader.body())
         half = reader.half(made.cells)
         return None if half is None else QuickBody(half=half, made=made)
 
@@ -254,22 +256,11 @@ def _prefix(key: str) -> str:
     return key.rpartition("/")[2].partition("_")[0]
 
 
-def _are_json(values: Sequence[bytes]) -> bool:
-    try:
-        for value in values:
-            if value:
-                _DECODE_RAW(value)
-    except NOT_JSON:
-        return False
-    return True
-
-
 def _size(values: Sequence[bytes]) -> int:
     return sum(map(len, values))
 
 
 _DECODE: Final = msgspec.json.Decoder().decode
-_DECODE_RAW: Final = msgspec.json.Decoder(msgspec.Raw).decode
 _DECODE_STRING: Final = msgspec.json.Decoder(str).decode
 _DECODE_NUMBER: Final = msgspec.json.Decoder(float).decode
 _NOTHING_MADE: Final = Made()

@@ -6,7 +6,7 @@ from cpython.unicode cimport PyUnicode_AsUTF8AndSize
 from libc.stdint cimport int64_t
 from libc.stdlib cimport free
 
-from producer.avro_bytes cimport Room, put_byte, put_bytes, put_long, put_null, put_text
+from producer.avro_bytes cimport Room, put_byte, put_bytes, put_long, put_null
 
 cdef class ValueWriter:
     """Writes one value after the other; not for several threads at once."""
@@ -55,9 +55,9 @@ cdef class ValueWriter:
         put_string(room, account_id)
         put_long(room, received_at)
         if previous:
-            put_text(
-                room, <const unsigned char *> PyBytes_AS_STRING(previous), PyBytes_GET_SIZE(previous)
-            )
+            put_byte(room, 2)
+            put_long(room, PyBytes_GET_SIZE(previous))
+            put_all(room, previous)
         else:
             put_null(room)
         return PyBytes_FromStringAndSize(<char *> room.start, room.used)

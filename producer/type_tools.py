@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from producer.nested import LONG_BYTES_MAX, LongValues
 from producer.normalise import Cells, Normaliser, NotAnObject
 from producer.record import HalfCodec
 from schemas.errors import BadRecord
@@ -11,9 +12,9 @@ from schemas.objects import Catalogue, ObjectType
 class TypeTools:
     """The tools of one object type."""
 
-    def __init__(self, object_type: ObjectType) -> None:
+    def __init__(self, object_type: ObjectType, *, long: LongValues) -> None:
         self.object_type = object_type
-        self.normaliser = Normaliser(object_type)
+        self.normaliser = Normaliser(object_type, long=long)
         self.half_codec = HalfCodec(object_type)
 
     def halves(self, rows: Sequence[Cells]) -> list[bytes | None]:
@@ -35,6 +36,7 @@ class ToolBox:
     def __init__(self, *, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
         self._tools: dict[str, TypeTools] = {}
+        self._long = LongValues(bytes_max=LONG_BYTES_MAX)
 
     def tools(self, object_name: str) -> TypeTools:
         """The tools of an object type.
@@ -45,5 +47,5 @@ class ToolBox:
         found = self._tools.get(object_name)
         if found is None:
             object_type = self._catalogue.get(object_name)
-            found = self._tools[object_name] = TypeTools(object_type)
+            found = self._tools[object_name] = TypeTools(object_type, long=self._long)
         return found

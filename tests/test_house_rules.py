@@ -58,6 +58,11 @@ def tracked() -> list[Path]:
     return sorted(Path(name) for name in told.stdout.split("\0") if (ROOT / name).is_file())
 
 
+def written() -> list[Path]:
+    """Every file of the project in Python or Cython."""
+    return [path for path in tracked() if path.suffix in {".py", ".pyx", ".pxd"}]
+
+
 def sources() -> list[Path]:
     """Every Python file of the project."""
     return [path for path in tracked() if path.suffix == ".py"]
@@ -103,7 +108,7 @@ def test_the_tree_is_seen() -> None:
 def test_no_file_is_longer_than_it_may_be() -> None:
     long = {
         str(path): count
-        for path in sources()
+        for path in written()
         if (count := len((ROOT / path).read_text().splitlines())) > FILE_LINES_MAX
     }
     assert long == {}
