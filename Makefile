@@ -45,7 +45,7 @@ $(INSTALLED): requirements/dev.lock
 
 # Without it everything works, and the relay takes twice the time.
 $(COMPILED): $(INSTALLED) deploy/compile.py $(wildcard producer/*.pyx producer/*.pxd)
-	@command -v "$${CC:-cc}" >/dev/null || $(PIP) --require-hashes --requirement requirements/compiler.lock
+	@[ -n "$$CC" ] || command -v cc >/dev/null || $(PIP) --require-hashes --requirement requirements/compiler.lock
 	@if $(BIN)/python deploy/compile.py; then touch $@; fi
 
 .PHONY: format

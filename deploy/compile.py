@@ -72,7 +72,10 @@ def _compiled(source: Path, root: Path, found: list[str], headers: str) -> Path:
 
 
 def _run(command: list[str], folder: Path) -> None:
-    told = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    try:
+        told = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise NotCompiled(f"{command[0]} cannot be run: {error.strerror}") from error
     if told.returncode != 0:
         raise NotCompiled(f"{shlex.join(command)} failed:\n{told.stdout}{told.stderr}")
 

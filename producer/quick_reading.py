@@ -154,7 +154,7 @@ class QuickReader:
         return entry_name(quick.table, key), observation, body
 
     def _body(
-        self, name: str, reader: compiled.EventReader, made: Made | None
+        self, name: str, reader: "compiled.EventReader", made: Made | None
     ) -> QuickBody | None:
         if made is None:
             moved = reader.moved()
