@@ -21,7 +21,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: setup
-setup: $(INSTALLED) $(COMPILED) ## Make the virtual environment; done again only when the lock has changed
+setup: $(INSTALLED) $(COMPILED) ## Make the virtual environment and compile; done again only where something has changed
 
 $(INSTALLED): requirements/dev.lock
 	@python=''; \

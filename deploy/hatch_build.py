@@ -1,6 +1,6 @@
 """Puts what `compile.py` makes into the wheel; without a compiler the wheel is only slower."""
 
-import importlib.util
+import runpy
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,14 +17,10 @@ class CompileHook(BuildHookInterface[Any]):
         """Compile, and tell the builder what is there now."""
         if version == "editable":
             return
-        spec = importlib.util.spec_from_file_location("compile", FOLDER / "compile.py")
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
+        compiling = runpy.run_path(str(FOLDER / "compile.py"))
         try:
-            made = module.compile_all()
-        except module.NotCompiled as error:
+            made = compiling["compile_all"]()
+        except compiling["NotCompiled"] as error:
             sys.stderr.write(f"The relay will be slower, since nothing was compiled: {error}.\n")
             return
         build_data["pure_python"] = False

@@ -1,7 +1,8 @@
 """Avro's binary form, written into room that grows."""
 
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t, uint64_t
-from libc.stdlib cimport malloc, realloc
+from libc.stdlib cimport realloc
 from libc.string cimport memcpy
 
 cdef enum:
@@ -13,15 +14,9 @@ cdef struct Room:
     Py_ssize_t size
 
 
-cdef inline void * reserved(size_t size) except NULL:
-    cdef void * found = malloc(size if size else 1)
-    if found == NULL:
-        raise MemoryError
-    return found
-
-
 cdef inline void * grown(void * before, size_t size) except NULL:
-    cdef void * found = realloc(before, size)
+    """The same memory, or new where there was none, of another size."""
+    cdef void * found = realloc(before, size if size else 1)
     if found == NULL:
         raise MemoryError
     return found
@@ -49,6 +44,10 @@ cdef inline int put_bytes(Room * room, const unsigned char * start, Py_ssize_t l
     return 0
 
 
+cdef inline int put_all(Room * room, bytes part) except -1:
+    return put_bytes(room, <const unsigned char *> PyBytes_AS_STRING(part), PyBytes_GET_SIZE(part))
+
+
 cdef inline int put_long(Room * room, int64_t number) except -1:
     """Zigzag, seven bits a byte."""
     cdef uint64_t left = (<uint64_t> number << 1) ^ <uint64_t> (number >> 63)
@@ -67,6 +66,11 @@ cdef inline int put_text(Room * room, const unsigned char * start, Py_ssize_t le
     put_byte(room, 2)
     put_long(room, length)
     return put_bytes(room, start, length)
+
+
+cdef inline int put_text_of(Room * room, bytes text) except -1:
+    """The same, of UTF-8 that Python holds."""
+    return put_text(room, <const unsigned char *> PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text))
 
 
 cdef inline int put_double(Room * room, double number) except -1:

@@ -98,9 +98,7 @@ class Families:
             known: what every batch before has published.
         """
         family = Family()
-        names = {change.observation.object_name for change in changes}
-        shown_by = {name for name in names if self._children.lists_of(name).fields}
-        parents = [change for change in changes if change.observation.object_name in shown_by]
+        parents = [change for change in changes if self._lists_of(change).fields]
         if unchanged:
             parents = sorted([*parents, *unchanged], key=_event_at)
         if not parents:

@@ -28,7 +28,7 @@ REPEATING_BYTES_MAX: Final = 512
 REPEATING_VALUES_MAX: Final = 5_000
 LONG_BYTES_MAX: Final = 67_108_864
 """Of the long values of all fields and types that are remembered, twice over, with their texts."""
-SHARED_BYTES_MAX: Final = 2_048
+SHARED_VALUE_BYTES_MAX: Final = 2_048
 """What is longer is mostly a list, which no two objects share."""
 REPEATING_SHARE: Final = 0.25
 """Of a batch's values in one field: more that are new are not remembered."""
@@ -97,7 +97,7 @@ class NestedField:
 
     def _long_row(self, raw: bytes) -> Row:
         """The same of a long value: a price stands in the items of many subscriptions."""
-        if len(raw) > SHARED_BYTES_MAX:
+        if len(raw) > SHARED_VALUE_BYTES_MAX:
             return self._row(raw)
         key = (self, raw)
         found = self._long.get(key)

@@ -12,7 +12,7 @@ from producer.memory import entry_name
 from producer.normalise import Cells, NotAnObject
 from producer.observation import Observation
 from producer.order import DropReason, Entry, dropped_at_sight
-from producer.quick_reading import QuickBody, QuickReader
+from producer.quick_reading import QuickBody, QuickReader, UnmetBody
 from producer.reading import InboxRecord, ObservationReader
 from producer.record import hash_of
 from producer.shown_lists import ShownList
@@ -37,7 +37,7 @@ UNFORESEEN: Final = (
 others: it is told apart from them, and becomes a dead letter."""
 
 
-Named = tuple[str, Observation, QuickBody | None]
+Named = tuple[str, Observation, QuickBody | UnmetBody | None]
 """An object's name in the memory, what was observed of it, and its body if already read."""
 
 
@@ -239,12 +239,16 @@ class Preparer:
         tools = self.tools(object_name)
         unfit: dict[int, str | Exception] = {}
         cells: dict[int, Cells] = {}
+        ready: dict[int, tuple[bytes, tuple[ShownList, ...]]] = {}
         for at in places:
             _, observation, body = wanted[at]
+            if isinstance(body, QuickBody):
+                ready[at] = body.half, body.lists
+                continue
             try:
                 if body is None:
                     cells[at] = self._cells(tools, observation)
-                elif body.half is None:
+                else:
                     cells[at] = tools.normaliser.read(body.value)
             except NotAnObject:
                 # Of an event that came the short way, not all has been judged before.
@@ -257,36 +261,22 @@ class Preparer:
                 halves[at] = half
         lists = self._lists(object_name, wanted, {at: cells[at] for at in halves})
         for at, half in halves.items():
-            body = wanted[at][2]
-            if body is not None:
-                self._quick.remember(wanted[at][1], body, half, lists[at])
+            _, observation, body = wanted[at]
+            if isinstance(body, UnmetBody):
+                self._quick.remember(observation, body, half, lists[at])
+            ready[at] = half, lists[at]
         return {
-            at: self._candidate(wanted[at], tools, halves.get(at), lists.get(at, ()))
-            for at in places
-            if at not in unfit
+            at: Candidate(
+                observation=wanted[at][1],
+                name=wanted[at][0],
+                table=tools.object_type.table,
+                half=half,
+                body_hash=hash_of(half),
+                stub=_is_stub(wanted[at][1]),
+                lists=shown,
+            )
+            for at, (half, shown) in ready.items()
         }, unfit
-
-    def _candidate(
-        self,
-        named: Named,
-        tools: TypeTools,
-        half: bytes | None,
-        lists: tuple[ShownList, ...],
-    ) -> Candidate:
-        name, observation, body = named
-        if half is None:
-            assert body is not None
-            assert body.half is not None
-            half, lists = body.half, body.made.lists
-        return Candidate(
-            observation=observation,
-            name=name,
-            table=tools.object_type.table,
-            half=half,
-            body_hash=hash_of(half),
-            stub=_is_stub(observation),
-            lists=lists,
-        )
 
     def _lists(
         self, object_name: str, wanted: Sequence[Named], cells: Mapping[int, Cells]

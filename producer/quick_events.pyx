@@ -13,13 +13,14 @@ from libc.string cimport memcmp
 
 from producer.avro_bytes cimport (
     Room,
+    grown,
+    put_all,
     put_byte,
-    put_bytes,
     put_double,
     put_long,
     put_null,
     put_text,
-    reserved,
+    put_text_of,
 )
 from producer.cells cimport (
     BOOLEAN,
@@ -128,12 +129,12 @@ cdef class EventReader:
         self._known_count, self._column_count = len(fields), len(columns)
         self._field_count, self._moved_count = len(fields) + len(learnt), len(moved)
         self._judge = judge
-        self._fields = <Field *> reserved(self._field_count * sizeof(Field))
-        self._next = <Py_ssize_t *> reserved((self._field_count + 1) * sizeof(Py_ssize_t))
-        self._values = <Value *> reserved(self._field_count * sizeof(Value))
-        self._columns = <Py_ssize_t *> reserved(self._column_count * sizeof(Py_ssize_t))
-        self._kinds = <Kind *> reserved(self._column_count * sizeof(Kind))
-        self._moved = <Py_ssize_t *> reserved(self._moved_count * sizeof(Py_ssize_t))
+        self._fields = <Field *> grown(NULL, self._field_count * sizeof(Field))
+        self._next = <Py_ssize_t *> grown(NULL, (self._field_count + 1) * sizeof(Py_ssize_t))
+        self._values = <Value *> grown(NULL, self._field_count * sizeof(Value))
+        self._columns = <Py_ssize_t *> grown(NULL, self._column_count * sizeof(Py_ssize_t))
+        self._kinds = <Kind *> grown(NULL, self._column_count * sizeof(Kind))
+        self._moved = <Py_ssize_t *> grown(NULL, self._moved_count * sizeof(Py_ssize_t))
         for at in range(self._field_count + 1):
             self._next[at] = at if at < self._field_count else 0
         for at in range(self._field_count):
@@ -234,9 +235,8 @@ cdef class EventReader:
             elif of == NOTHING:
                 put_null(&self._half)
             else:
-                cell = <bytes> moved_cells[given]
+                put_all(&self._half, <bytes> moved_cells[given])
                 given += 1
-                put_bytes(&self._half, <Bytes> PyBytes_AS_STRING(cell), PyBytes_GET_SIZE(cell))
         return PyBytes_FromStringAndSize(<char *> self._half.start, self._half.used)
 
     cdef bint _begin(self, bytes value) except -1:
@@ -339,7 +339,7 @@ cdef class EventReader:
                 return False
             value = &self._values[at]
             if self._fields[at].wants_text:
-                if not read_canonical(&self._scan, value):
+                if not read_canonical(scan, value):
                     return False
             else:
                 self._pass(&self._fields[at], value)
@@ -460,7 +460,7 @@ cdef class EventReader:
         """Write a text that was made of a value; false if there is none."""
         if text is None:
             return False
-        put_text(&self._half, <Bytes> PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text))
+        put_text_of(&self._half, text)
         return True
 
     cdef bint _extra(self) except -1:

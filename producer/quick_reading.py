@@ -32,7 +32,7 @@ PREFIXES_MAX: Final = 10_000
 """Chosen ids have no prefix in common; the guesses are forgotten when there are so many."""
 KEPT_BYTES_MAX: Final = 134_217_728
 """Of moved fields and what was made of them; twice over at worst."""
-SHARED_BYTES_MAX: Final = 512
+SHARED_FIELDS_BYTES_MAX: Final = 512
 """Moved fields that say so little are the same for many objects: null, an empty list."""
 
 
@@ -51,17 +51,22 @@ class Made(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class QuickBody(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """An object as the short way reads it.
+    """An object as the short way reads it."""
+
+    half: bytes
+    lists: tuple[ShownList, ...]
+
+
+class UnmetBody(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """An object whose half is to be made the long way: its moved fields were not met before.
 
     Attributes:
-        made: of the moved fields; without a half, their bytes alone.
-        half: none if the moved fields were not met before: then it is to be made the long way.
-        value: without a half, the object's JSON, of which the moved fields are not judged yet.
+        moved: the fields' bytes, which are not judged yet.
+        value: its JSON.
     """
 
-    made: Made
-    half: bytes | None = None
-    value: bytes = b""
+    moved: tuple[bytes, ...]
+    value: bytes
 
 
 class QuickReader:
@@ -93,21 +98,21 @@ class QuickReader:
             self._types[name] = _QuickType(normaliser, lists)
 
     def remember(
-        self, observation: Observation, body: QuickBody, half: bytes, lists: tuple[ShownList, ...]
+        self, observation: Observation, body: UnmetBody, half: bytes, lists: tuple[ShownList, ...]
     ) -> None:
         """Keep what the long way made of moved fields that were not met before."""
-        name, moved = observation.object_name, body.made.moved
+        name, moved = observation.object_name, body.moved
         made = Made(moved=moved, cells=self._types[name].reader.moved_cells(half), lists=lists)
         sizes = [one.size for one in lists]
         size = _size(moved)
         # An element belongs to the object that shows it.
-        is_shared = size <= SHARED_BYTES_MAX and not any(sizes)
+        is_shared = size <= SHARED_FIELDS_BYTES_MAX and not any(sizes)
         place = moved if is_shared else observation.key
         self._kept.keep((name, place), made, size + _size(made.cells) + sum(sizes))
 
     def read(
         self, record: InboxRecord, envelope: Envelope, received_at: int, key: str
-    ) -> tuple[str, Observation, QuickBody] | None:
+    ) -> tuple[str, Observation, QuickBody | UnmetBody] | None:
         """Name, observation and body; none if it must be read the long way.
 
         Args:
@@ -155,14 +160,16 @@ class QuickReader:
 
     def _body(
         self, name: str, reader: "compiled.EventReader", made: Made | None
-    ) -> QuickBody | None:
+    ) -> QuickBody | UnmetBody | None:
         if made is None:
             moved = reader.moved()
-            made = self._kept.get((name, moved)) if _size(moved) <= SHARED_BYTES_MAX else None
+            made = (
+                self._kept.get((name, moved)) if _size(moved) <= SHARED_FIELDS_BYTES_MAX else None
+            )
             if made is None:
-                return QuickBody(made=Made(moved=moved), value=reader.body())
+                return UnmetBody(moved=moved, value=reader.body())
         half = reader.half(made.cells)
-        return None if half is None else QuickBody(half=half, made=made)
+        return None if half is None else QuickBody(half=half, lists=made.lists)
 
 
 class _QuickType:

@@ -1,12 +1,20 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """A record's whole value, written at once; compiled. `ChangeCodec` can do it in columns."""
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize
 from libc.stdint cimport int64_t
 from libc.stdlib cimport free
 
-from producer.avro_bytes cimport Room, put_byte, put_bytes, put_long, put_null
+from producer.avro_bytes cimport (
+    Room,
+    put_all,
+    put_byte,
+    put_bytes,
+    put_long,
+    put_null,
+    put_text_of,
+)
 
 cdef class ValueWriter:
     """Writes one value after the other; not for several threads at once."""
@@ -21,22 +29,21 @@ cdef class ValueWriter:
         bytes prefix not None,
         bytes half not None,
         int64_t event_at,
-        str event_id not None,
-        str event_type not None,
+        str event_id,
+        str event_type,
         operation,
         source,
         str api_version,
-        str account_id not None,
+        str account_id,
         int64_t received_at,
-        bytes previous not None,
+        bytes previous,
     ):
         """The bytes of a record.
 
         Args:
             prefix: of its schema: a zero byte and the schema's id.
             half: of its object.
-            event_id, event_type, account_id: empty ones are null in the record.
-            previous: JSON without spaces; empty is null.
+            previous: JSON without spaces.
         """
         cdef Room * room = &self._room
         room.used = 0
@@ -47,24 +54,14 @@ cdef class ValueWriter:
         put_string(room, event_type)
         put_required(room, operation)
         put_required(room, source)
-        if api_version is None:
-            put_null(room)
-        else:
-            put_byte(room, 2)
-            put_required(room, api_version)
+        put_string(room, api_version)
         put_string(room, account_id)
         put_long(room, received_at)
-        if previous:
-            put_byte(room, 2)
-            put_long(room, PyBytes_GET_SIZE(previous))
-            put_all(room, previous)
-        else:
+        if previous is None:
             put_null(room)
+        else:
+            put_text_of(room, previous)
         return PyBytes_FromStringAndSize(<char *> room.start, room.used)
-
-
-cdef int put_all(Room * room, bytes part) except -1:
-    return put_bytes(room, <const unsigned char *> PyBytes_AS_STRING(part), PyBytes_GET_SIZE(part))
 
 
 cdef int put_required(Room * room, text) except -1:
@@ -75,7 +72,7 @@ cdef int put_required(Room * room, text) except -1:
 
 
 cdef int put_string(Room * room, str text) except -1:
-    if not text:
+    if text is None:
         return put_null(room)
     put_byte(room, 2)
     return put_required(room, text)

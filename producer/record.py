@@ -117,14 +117,14 @@ class ChangeCodec:
             prefix,
             change.half,
             entry.event_at,
-            observation.event_id,
-            observation.event_type,
+            observation.event_id or None,
+            observation.event_type or None,
             entry.operation,
             observation.source,
             observation.api_version,
-            observation.account_id,
+            observation.account_id or None,
             observation.received_at,
-            _without_spaces(observation.previous) if observation.has_previous else b"",
+            _without_spaces(observation.previous) if observation.has_previous else None,
         )
 
     def _in_columns(self, changes: Sequence[Change]) -> list[bytes]:

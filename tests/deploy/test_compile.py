@@ -11,14 +11,19 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCE = "def doubled(int number):\n    return 2 * number\n"
 
 
-@pytest.fixture
-def compile_module() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("compile_", ROOT / "deploy" / "compile.py")
+def imported(name: str, path: Path) -> ModuleType:
+    """A module that stands in no package."""
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture
+def compile_module() -> ModuleType:
+    return imported("compile_", ROOT / "deploy" / "compile.py")
 
 
 @pytest.fixture
@@ -40,13 +45,8 @@ def test_a_module_stands_beside_its_source_and_can_be_imported(
         (made,) = compile_module.compile_all(package)
     except compile_module.NotCompiled as error:
         pytest.skip(f"nothing can be compiled here: {error}")
-    spec = importlib.util.spec_from_file_location("twice", made)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
 
-    assert module.doubled(21) == 42
+    assert imported("twice", made).doubled(21) == 42
     assert files(package) == sorted(["twice.pyx", made.name])
 
 

@@ -12,7 +12,7 @@ from producer.normalise import Normaliser
 from producer.preparing import Preparer
 from producer.reading import InboxRecord
 from schemas.columns import ColumnKind
-from tests.relay.two_ways import HEADERS, NEEDS_COMPILED, catalogue, read_both_ways, record
+from tests.relay.two_ways import HEADERS, NEEDS_COMPILED, catalogue, event, read_both_ways, record
 
 LONG = "a" * 600
 """What is so long is kept for its object alone."""
@@ -142,13 +142,6 @@ def test_what_is_plain_takes_the_short_way(name: str, monkeypatch: pytest.Monkey
 
     assert first.half == second.half == third.half
     assert fourth.half == first.half.replace(b"_1", b"_2")
-
-
-def event(name: str, body: dict[str, Any]) -> bytes:
-    shown = {"id": f"{name}_1", "object": name, **body}
-    return json.dumps(
-        {"id": "evt_1", "type": "a.updated", "created": 5, "data": {"object": shown}}, indent=2
-    ).encode()
 
 
 def _must_not_be_asked(self: Normaliser, body: bytes) -> Any:

@@ -24,6 +24,13 @@ def catalogue() -> Catalogue:
     return load_catalogue()
 
 
+def event(name: str, body: dict[str, Any]) -> bytes:
+    shown = {"id": f"{name}_1", "object": name, **body}
+    return json.dumps(
+        {"id": "evt_1", "type": "a.updated", "created": 5, "data": {"object": shown}}, indent=2
+    ).encode()
+
+
 def record(name: str, value: bytes, offset: int) -> InboxRecord:
     key = f"{name}_1".encode()
     return InboxRecord(key=key, value=value, headers=HEADERS, partition=0, offset=offset)
@@ -55,15 +62,7 @@ def _told(candidate: Candidate) -> Any:
 def read_both_ways(name: str, values: Sequence[bytes]) -> None:
     """One after the other, so that what is kept of one serves the next."""
     quick, long = Preparer(catalogue=catalogue()), Preparer(catalogue=catalogue())
-    first = json.dumps(
-        {
-            "id": "evt_0",
-            "type": "customer.updated",
-            "created": 5,
-            "data": {"object": {"id": f"{name}_1", "object": name}},
-        }
-    ).encode()
-    for offset, value in enumerate([first, *values]):
+    for offset, value in enumerate([event(name, {}), *values]):
         one = [record(name, value, offset)]
         found = told(quick.prepare(one, lambda _names: {}))
         with pytest.MonkeyPatch.context() as patch:
