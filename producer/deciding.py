@@ -1,11 +1,12 @@
 """Decides upon a prepared batch: what is published, in which order, and what must be fetched."""
 
-from collections import Counter, OrderedDict, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
+from producer import compiled
 from producer.families import Family
 from producer.observation import Observation
 from producer.order import (
@@ -36,6 +37,8 @@ class Outcome(msgspec.Struct, kw_only=True):
     """What became of a batch.
 
     Attributes:
+        followers: to publish: events that simply follow what was published of their object, alone
+            of it in the batch; nothing else follows from them.
         changes: to publish, of each object in order.
         unchanged: snapshots with lists that say of their object what was published. What the lists
             show may be new: a record does not hold all of them, and a topic of children may have
@@ -47,6 +50,7 @@ class Outcome(msgspec.Struct, kw_only=True):
         family: what follows from the changes for the objects in their lists.
     """
 
+    followers: list[compiled.QuickCandidate] = []
     changes: list[Change] = []
     unchanged: list[Change] = []
     entries: dict[str, Entry] = {}
@@ -78,14 +82,27 @@ class Decider:
         self._may_fetch = may_fetch
         self._recent = RecentEvents(bytes_max=RECENT_BYTES_MAX)
 
-    def decide(self, candidates: Sequence[Candidate], entries: Mapping[str, Entry]) -> Outcome:
+    def decide(
+        self,
+        candidates: Sequence[Candidate],
+        entries: dict[str, Entry],
+        *,
+        busy: Collection[str],
+        in_step: dict[str, bytes],
+    ) -> Outcome:
         """Decide upon a batch.
 
         Args:
             candidates: in the order of the inbox.
             entries: what was published last, by name; those of the batch before included.
+            busy: names of objects of which there is more to decide in this batch.
+            in_step: for parents, the digest of the lists that show exactly the children that
+                live: from an event which shows them again nothing follows for the children.
         """
         outcome = Outcome()
+        if compiled.IS_COMPILED:
+            outcome.followers, candidates = compiled.followers(candidates, entries, busy, in_step)
+            self._recent.add_followers(outcome.followers)
         for name, together in _by_name(candidates).items():
             entry = entries.get(name)
             if len(together) == 1:
@@ -265,45 +282,49 @@ class Decider:
 
 
 class RecentEvents:
-    """The latest events of each object that had one lately, within a number of bytes."""
+    """The latest events of each object that had one lately, within a number of bytes.
+
+    The older half is let go whole.
+    """
 
     def __init__(self, *, bytes_max: int) -> None:
-        self._bytes_max = bytes_max
+        self._half_bytes_max = bytes_max // 2
         self._bytes = 0
-        self._found: OrderedDict[str, tuple[list[Candidate], int]] = OrderedDict()
+        self._young: dict[str, list[Candidate]] = {}
+        self._old: dict[str, list[Candidate]] = {}
 
     def add(self, candidate: Candidate) -> None:
         """Remember an event; those of an earlier second of its object are forgotten."""
-        size = len(candidate.observation.value) + len(candidate.half)
-        self._bytes += size
-        known, known_size = self._found.get(candidate.name, _NONE_RECENT)
-        if not known:
-            self._found[candidate.name] = ([candidate], size)
-        elif known[0].observation.second == candidate.observation.second:
-            self._found[candidate.name] = ([*known, candidate], known_size + size)
+        known = self._young.get(candidate.name)
+        if known and known[0].observation.second == candidate.observation.second:
+            known.append(candidate)
         else:
-            self._bytes -= known_size
-            self._found[candidate.name] = ([candidate], size)
-            self._found.move_to_end(candidate.name)
-        while self._bytes > self._bytes_max and len(self._found) > 1:
-            _, (_, oldest_size) = self._found.popitem(last=False)
-            self._bytes -= oldest_size
+            self._young[candidate.name] = [candidate]
+        self._count(candidate.size)
+
+    def add_followers(self, events: Sequence[compiled.QuickCandidate]) -> None:
+        """Remember events, each of which is the first of its second that was seen."""
+        self._young.update({event.name: [event] for event in events})
+        self._count(sum([event.size for event in events]))
+
+    def _count(self, size: int) -> None:
+        # What is forgotten meanwhile counts until its half is let go.
+        self._bytes += size
+        if self._bytes > self._half_bytes_max:
+            self._old, self._young, self._bytes = self._young, {}, 0
 
     def of_second(self, name: str, second: int) -> dict[str, Candidate]:
         """The events of that second of the object, by event id."""
+        known = [*self._old.get(name, ()), *self._young.get(name, ())]
         return {
             candidate.observation.event_id: candidate
-            for candidate in self._found.get(name, _NONE_RECENT)[0]
+            for candidate in known
             if candidate.observation.second == second
         }
 
     def clear(self) -> None:
         """Forget all."""
-        self._found.clear()
-        self._bytes = 0
-
-
-_NONE_RECENT: Final[tuple[list[Candidate], int]] = ([], 0)
+        self._young, self._old, self._bytes = {}, {}, 0
 
 
 def _by_name(candidates: Sequence[Candidate]) -> dict[str, list[Candidate]]:

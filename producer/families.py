@@ -87,6 +87,11 @@ class Families:
         self._said: dict[str, tuple[int, bytes]] = {}
         self._in_step = InStep(children=children)
 
+    @property
+    def in_step(self) -> dict[str, bytes]:
+        """For parents, the digest of the lists that show exactly the children that live."""
+        return self._in_step.digests
+
     def decide(
         self, changes: Sequence[Change], unchanged: Sequence[Change], known: Known
     ) -> Family:

@@ -9,6 +9,7 @@ from typing import Final
 from producer.children import ChildReader
 from producer.owned import Owned
 from producer.record import Change
+from producer.shown_lists import digest_of
 from schemas.meta import Operation
 
 PARENTS_MAX: Final = 100_000
@@ -19,7 +20,8 @@ class InStep:
 
     def __init__(self, *, children: ChildReader) -> None:
         self._children = children
-        self._digests: dict[str, bytes] = {}
+        self.digests: dict[str, bytes] = {}
+        """Of the lists, by the parent's name."""
 
     def without(self, changes: Sequence[Change]) -> list[Change]:
         """The changes of those parents that show anything else than the list that is known."""
@@ -27,27 +29,27 @@ class InStep:
         moving = {
             change.name
             for change in changes
-            if self._digests.get(change.name) != _digest(change)
+            if self.digests.get(change.name) != digest_of(change.lists)
             or change.entry.operation is Operation.DELETED
         }
         return [change for change in changes if change.name in moving]
 
     def note(self, changes: Iterable[Change], owned: Owned) -> None:
         """Take in what a batch's changes, in their order, made of the children."""
-        if len(self._digests) >= PARENTS_MAX:
-            self._digests.clear()
+        if len(self.digests) >= PARENTS_MAX:
+            self.digests.clear()
         for change in {change.name: change for change in changes}.values():
             digest = self._shown(change)
             if digest and owned.are_as_shown(change):
-                self._digests[change.name] = digest
+                self.digests[change.name] = digest
             else:
-                self._digests.pop(change.name, None)
+                self.digests.pop(change.name, None)
         for name in owned.bereft:
-            self._digests.pop(name, None)
+            self.digests.pop(name, None)
 
     def clear(self) -> None:
         """What was noted may not have been committed."""
-        self._digests.clear()
+        self.digests.clear()
 
     def _shown(self, change: Change) -> bytes:
         """Tells the lists of a change from others; empty if they do not show every child."""
@@ -55,8 +57,4 @@ class InStep:
         deleted = change.entry.operation is Operation.DELETED
         if deleted or not lists.show_all(change.lists):
             return b""
-        return _digest(change)
-
-
-def _digest(change: Change) -> bytes:
-    return b"".join([one.digest for one in change.lists])
+        return digest_of(change.lists)

@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-import msgspec
 import orjson
 
 from producer.order import Entry
@@ -135,18 +134,16 @@ class PartitionMemory:
         }
         return written | self._unwritten.progress
 
-    def remember(
-        self, entries: Iterable[tuple[str, Entry, int]], progress: Mapping[str, Progress]
-    ) -> None:
+    def remember(self, entries: Mapping[str, Entry], progress: Mapping[str, Progress]) -> None:
         """Take in what a committed transaction published.
 
         Args:
-            entries: name, entry, and the offset of its record, which the entry cannot know yet.
+            entries: by name.
             progress: of the topics it went to.
         """
         unwritten = self._unwritten
-        for name, entry, record_offset in entries:
-            unwritten.entries[name] = msgspec.structs.replace(entry, record_offset=record_offset)
+        unwritten.entries.update(entries)
+        for name, entry in entries.items():
             if entry.parent:
                 unwritten.children[entry.parent].add(name)
         unwritten.progress.update(progress)

@@ -11,6 +11,9 @@ from schemas.meta import Operation
 DELETED_BUT_LIVES: Final = frozenset({"customer.subscription.deleted"})
 """Event types that end in `.deleted` though the object still exists (with another status)."""
 
+NOTHING: Final = frozenset({b"", b"null", b"{}"})
+"""What `previous_attributes` are where they tell nothing."""
+
 
 class Observation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One object, as Stripe showed it at one moment.
@@ -70,7 +73,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     @property
     def has_previous(self) -> bool:
         """Whether `previous` tells anything."""
-        return self.previous not in _NOTHING
+        return self.previous not in NOTHING
 
 
 @lru_cache(maxsize=1_000)
@@ -92,4 +95,3 @@ class _Event(msgspec.Struct, gc=False):
 
 
 _DECODE_EVENT: Final = msgspec.json.Decoder(_Event).decode
-_NOTHING: Final = frozenset({b"", b"null", b"{}"})

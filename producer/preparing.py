@@ -2,17 +2,18 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 
+from producer import compiled
 from producer.children import ChildReader, Parent
 from producer.errors import Unreadable
 from producer.memory import entry_name
 from producer.normalise import Cells, NotAnObject
 from producer.observation import Observation
 from producer.order import DropReason, Entry, dropped_at_sight
-from producer.quick_reading import QuickBody, QuickReader, UnmetBody
+from producer.quick_reading import QuickReader, Unmet
 from producer.reading import InboxRecord, ObservationReader
 from producer.record import hash_of
 from producer.shown_lists import ShownList
@@ -37,12 +38,21 @@ UNFORESEEN: Final = (
 others: it is told apart from them, and becomes a dead letter."""
 
 
-Named = tuple[str, Observation, QuickBody | UnmetBody | None]
-"""An object's name in the memory, what was observed of it, and its body if already read."""
+class Named(msgspec.Struct, frozen=True, gc=False):
+    """An object's name in the memory, what was observed of it, and the short way's part in it."""
+
+    name: str
+    observation: Observation
+    unmet: Unmet | None = None
+
+    @property
+    def partition(self) -> int:
+        """Of the inbox."""
+        return self.observation.partition
 
 
-class Candidate(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """An observation that may be published.
+class LongCandidate(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """An observation that was read the long way.
 
     Attributes:
         name: of the object in the memory.
@@ -59,6 +69,15 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     body_hash: bytes
     stub: bool
     lists: tuple[ShownList, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Bytes of what it holds."""
+        return len(self.observation.value) + len(self.half)
+
+
+Candidate: TypeAlias = LongCandidate | compiled.QuickCandidate
+"""An observation that may be published."""
 
 
 class DeadRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -99,7 +118,7 @@ class Preparer:
 
     def __init__(self, *, catalogue: Catalogue) -> None:
         self._reader = ObservationReader(catalogue=catalogue)
-        self._quick = QuickReader()
+        self._quick = QuickReader(self._reader.envelopes)
         self._tool_box = ToolBox(catalogue=catalogue)
         self.tools = self._tool_box.tools
         self.children = ChildReader(catalogue=catalogue, ways=load_ways(), tool_box=self._tool_box)
@@ -118,30 +137,38 @@ class Preparer:
         """
         dead: list[DeadRecord] = []
         dropped: Counter[DropReason] = Counter()
-        named = self._named(records, dead, dropped)
+        seen = self._seen(records, dead, dropped)
         names: dict[int, list[str]] = defaultdict(list)
-        for name, observation, _ in named:
-            names[observation.partition].append(name)
+        for one in seen:
+            names[one.partition].append(one.name)
         entries = entries_of(names)
-        wanted = []
+        # In the order of the inbox; the places of what is read the long way are filled last.
+        candidates: list[Candidate | None] = []
+        wanted: dict[int, Named] = {}
         wishes = []
-        for one in named:
-            reason = dropped_at_sight(entries.get(one[0]), one[1])
+        for one in seen:
+            if not isinstance(one, Named):
+                candidates.append(one)
+                continue
+            reason = dropped_at_sight(entries.get(one.name), one.observation)
             if reason is not None:
                 dropped[reason] += 1
-            elif one[1].is_wish:
+            elif one.observation.is_wish:
                 wishes.append(self._wish(one))
             else:
-                wanted.append(one)
+                wanted[len(candidates)] = one
+                candidates.append(None)
+        for at, candidate in self._candidates(wanted, records, dead).items():
+            candidates[at] = candidate
         return Prepared(
-            candidates=self._candidates(wanted, records, dead),
+            candidates=[one for one in candidates if one is not None],
             wishes=wishes,
             dead=dead,
             dropped=dropped,
             entries=entries,
             next_offsets={record.partition: record.next_offset for record in records},
             records=len(records),
-            received_at=named[-1][1].received_at if named else 0,
+            received_at=_received_at(seen[-1]) if seen else 0,
         )
 
     def candidate(self, record: InboxRecord) -> Candidate | None:
@@ -149,16 +176,22 @@ class Preparer:
         found = self.prepare([record], lambda _names: {}).candidates
         return found[0] if found else None
 
-    def _named(
+    def _seen(
         self,
         records: Sequence[InboxRecord],
         dead: list[DeadRecord],
         dropped: Counter[DropReason],
-    ) -> list[Named]:
-        found: list[Named] = []
-        for record in records:
+    ) -> list[Named | compiled.QuickCandidate]:
+        """What the records say, where they say anything of a stored object."""
+        found: list[Named | compiled.QuickCandidate] = []
+        for record, quick in zip(records, self._quick.read(records), strict=True):
+            if quick is not None and not isinstance(quick, Unmet):
+                if quick.operation is Operation.DELETED:
+                    quick.stub = _is_stub(quick.observation)
+                found.append(quick)
+                continue
             try:
-                one = self._read(record)
+                one = self._read(record, quick)
             except Unreadable as error:
                 dead.append(DeadRecord(record=record, reason=error.reason))
                 continue
@@ -167,46 +200,42 @@ class Preparer:
                 continue
             if one is None:
                 dropped[DropReason.NOT_STORED_OBJECT] += 1
-            elif self.children.is_owned(one[1].object_name):
+            elif self.children.is_owned(one.observation.object_name):
                 dropped[DropReason.SHOWN_BY_PARENT] += 1
             else:
                 found.append(one)
         return found
 
     def _wish(self, named: Named) -> Candidate:
-        name, observation, _ = named
-        return Candidate(
-            observation=observation,
-            name=name,
-            table=self.tools(observation.object_name).object_type.table,
+        return LongCandidate(
+            observation=named.observation,
+            name=named.name,
+            table=self.tools(named.observation.object_name).object_type.table,
             half=b"",
             body_hash=b"",
             stub=False,
         )
 
-    def _read(self, record: InboxRecord) -> Named | None:
-        """What a record says, with its body where it came along; none if of no stored object."""
-        envelope, received_at, key = self._reader.envelope(record)
-        if envelope.kind is Kind.EVENT:
-            found = self._quick.read(record, envelope, received_at, key)
-            if found is not None:
-                return found
+    def _read(self, record: InboxRecord, unmet: Unmet | None) -> Named | None:
+        """What a record says, read the long way; none if of no stored object."""
+        if unmet is not None:
+            return Named(unmet.event.name, unmet.event.observation, unmet)
         observation = self._reader.read(record)
         if observation is None:
             return None
         table = self.tools(observation.object_name).object_type.table
-        return entry_name(table, observation.key), observation, None
+        return Named(entry_name(table, observation.key), observation)
 
     def _candidates(
         self,
-        wanted: Sequence[Named],
+        wanted: Mapping[int, Named],
         records: Sequence[InboxRecord],
         dead: list[DeadRecord],
-    ) -> list[Candidate]:
-        """The candidates, encoded type by type, in the order of `wanted`."""
+    ) -> dict[int, Candidate]:
+        """The candidates by their places, encoded type by type."""
         groups: dict[str, list[int]] = defaultdict(list)
-        for at, (_, observation, _) in enumerate(wanted):
-            groups[observation.object_name].append(at)
+        for at, named in wanted.items():
+            groups[named.observation.object_name].append(at)
         found: dict[int, Candidate] = {}
         for object_name, places in groups.items():
             made, unfit = self._of_type(object_name, places, wanted)
@@ -217,10 +246,10 @@ class Preparer:
                 else DeadRecord(record=_record(records, wanted[at]), reason=why)
                 for at, why in unfit.items()
             ]
-        return [found[at] for at in sorted(found)]
+        return found
 
     def _of_type(
-        self, object_name: str, places: Sequence[int], wanted: Sequence[Named]
+        self, object_name: str, places: Sequence[int], wanted: Mapping[int, Named]
     ) -> tuple[dict[int, Candidate], dict[int, str | Exception]]:
         """The candidates of one type by their place in `wanted`, and why others are none."""
         try:
@@ -234,25 +263,21 @@ class Preparer:
         return found | more, unfit | more_unfit
 
     def _of_type_at_once(
-        self, object_name: str, places: Sequence[int], wanted: Sequence[Named]
+        self, object_name: str, places: Sequence[int], wanted: Mapping[int, Named]
     ) -> tuple[dict[int, Candidate], dict[int, str | Exception]]:
         tools = self.tools(object_name)
         unfit: dict[int, str | Exception] = {}
         cells: dict[int, Cells] = {}
-        ready: dict[int, tuple[bytes, tuple[ShownList, ...]]] = {}
         for at in places:
-            _, observation, body = wanted[at]
-            if isinstance(body, QuickBody):
-                ready[at] = body.half, body.lists
-                continue
+            named = wanted[at]
             try:
-                if body is None:
-                    cells[at] = self._cells(tools, observation)
+                if named.unmet is None:
+                    cells[at] = self._cells(tools, named.observation)
                 else:
-                    cells[at] = tools.normaliser.read(body.value)
+                    cells[at] = tools.normaliser.read(named.unmet.body)
             except NotAnObject:
                 # Of an event that came the short way, not all has been judged before.
-                unfit[at] = "bad_body" if body is None else "bad_json"
+                unfit[at] = "bad_body" if named.unmet is None else "bad_json"
         halves: dict[int, bytes] = {}
         for at, half in zip(cells, tools.halves(list(cells.values())), strict=True):
             if half is None:
@@ -261,32 +286,31 @@ class Preparer:
                 halves[at] = half
         lists = self._lists(object_name, wanted, {at: cells[at] for at in halves})
         for at, half in halves.items():
-            _, observation, body = wanted[at]
-            if isinstance(body, UnmetBody):
-                self._quick.remember(observation, body, half, lists[at])
-            ready[at] = half, lists[at]
+            unmet = wanted[at].unmet
+            if unmet is not None:
+                self._quick.remember(unmet, half, lists[at])
         return {
-            at: Candidate(
-                observation=wanted[at][1],
-                name=wanted[at][0],
+            at: LongCandidate(
+                observation=wanted[at].observation,
+                name=wanted[at].name,
                 table=tools.object_type.table,
                 half=half,
                 body_hash=hash_of(half),
-                stub=_is_stub(wanted[at][1]),
-                lists=shown,
+                stub=_is_stub(wanted[at].observation),
+                lists=lists[at],
             )
-            for at, (half, shown) in ready.items()
+            for at, half in halves.items()
         }, unfit
 
     def _lists(
-        self, object_name: str, wanted: Sequence[Named], cells: Mapping[int, Cells]
+        self, object_name: str, wanted: Mapping[int, Named], cells: Mapping[int, Cells]
     ) -> dict[int, tuple[ShownList, ...]]:
         """The lists of each body; most types have none."""
         parents = [
             Parent(
-                name=wanted[at][0],
-                account_id=wanted[at][1].account_id,
-                object_id=wanted[at][1].object_id,
+                name=wanted[at].name,
+                account_id=wanted[at].observation.account_id,
+                object_id=wanted[at].observation.object_id,
                 lists=self.children.values(object_name, found),
             )
             for at, found in cells.items()
@@ -300,15 +324,19 @@ class Preparer:
             NotAnObject: its body, or what it was before, is not JSON.
         """
         cells = tools.normaliser.read(observation.body)
-        lists = self.children.lists_of(observation.object_name).fields
+        lists = self.children.lists_of(observation.object_name)
         self._quick.learn(observation, tools.normaliser, lists)
         return cells
 
 
 def _record(records: Sequence[InboxRecord], named: Named) -> InboxRecord:
     """The record of an observation, which is looked for only now: nearly none is dead."""
-    place = (named[1].partition, named[1].offset)
+    place = (named.observation.partition, named.observation.offset)
     return next(one for one in records if (one.partition, one.offset) == place)
+
+
+def _received_at(seen: Named | compiled.QuickCandidate) -> int:
+    return seen.observation.received_at if isinstance(seen, Named) else seen.received_at
 
 
 def _unforeseen(record: InboxRecord, error: Exception) -> DeadRecord:

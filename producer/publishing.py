@@ -2,8 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
+import msgspec
+
+from producer import compiled
 from producer.errors import SchemaNotRegistered
 from producer.kafka_relay_producer import TransactionalProducer
 from producer.memory import Progress
@@ -21,49 +24,60 @@ FAULTS_MAX = 5
 """So many fields tell what is wrong."""
 
 
+Place = tuple[str, int]
+"""A topic and a partition of it."""
+Ready: TypeAlias = tuple[
+    Change | compiled.QuickCandidate, bytes, bytes, list[tuple[str, bytes]], int
+]
+"""A change with its record's key, value, headers, and time in milliseconds."""
+
+
 class Published:
     """Where the records of one transaction went; complete once it is committed."""
 
-    def __init__(self) -> None:
-        self._places: dict[tuple[str, int], list[Change]] = defaultdict(list)
-        self._last_offsets: dict[tuple[str, int], int] = {}
+    def __init__(self, ready: Mapping[Place, Sequence[Ready]]) -> None:
+        # In the order in which they are produced, which is that of the records.
+        self._changes = {place: [one[0] for one in records] for place, records in ready.items()}
+        self._last_offsets: dict[Place, int] = {}
 
-    def add(self, topic: str, change: Change) -> None:
-        """One more record, in the order of production."""
-        self._places[topic, change.observation.partition].append(change)
-
-    def note(self, topic: str, partition: int) -> Callable[[int], None]:
-        """What to call with the offset of the partition's last record."""
+    def note(self, place: Place) -> Callable[[int], None]:
+        """What to call with the offset of the place's last record."""
 
         def arrived(offset: int) -> None:
-            self._last_offsets[topic, partition] = offset
+            self._last_offsets[place] = offset
 
         return arrived
 
-    def last(self) -> set[int]:
-        """The `id` of each partition's last change: its offset tells all others'."""
-        return {id(together[-1]) for together in self._places.values()}
-
     def remembered(
         self, topic_id: Callable[[str], str]
-    ) -> Iterator[tuple[int, list[tuple[str, Entry, int]], dict[str, Progress]]]:
-        """Of each partition: entries with their record's offset, and how far topics went.
+    ) -> Iterator[tuple[int, dict[str, Entry], dict[str, Progress]]]:
+        """Of each partition: the last entry of each object, and how far topics went.
 
         A partition's records of one transaction stand one after the other, since nobody else
         writes there: the last offset tells all of them.
         """
-        found: dict[int, tuple[list[tuple[str, Entry, int]], dict[str, Progress]]] = {}
-        for (topic, partition), changes in self._places.items():
+        found: dict[int, tuple[dict[str, Entry], dict[str, Progress]]] = {}
+        for (topic, partition), changes in self._changes.items():
             last = self._last_offsets[topic, partition]
-            entries, progress = found.setdefault(partition, ([], {}))
+            entries, progress = found.setdefault(partition, ({}, {}))
             first = last - len(changes) + 1
-            entries += [
-                (change.name, change.entry, offset)
-                for offset, change in enumerate(changes, start=first)
-            ]
+            for offset, change in enumerate(changes, start=first):
+                entries[change.name] = change.placed(offset)
             progress[topic] = Progress(topic_id=topic_id(topic), next_offset=last + 1)
         for partition, (entries, progress) in found.items():
             yield partition, entries, progress
+
+
+class _Target(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the records of one type go, and how they are written.
+
+    Attributes:
+        prefix: what stands before the Avro body of every record.
+    """
+
+    topic: str
+    prefix: bytes
+    codec: ChangeCodec
 
 
 class Publisher:
@@ -81,66 +95,74 @@ class Publisher:
         self._registry = registry
         self._ensure_objects = ensure_objects
         self._preparer = preparer
-        self._prefixes: dict[str, bytes] = {}
-        self._change_codec: ChangeCodec | None = None
+        self._targets: dict[str, _Target] = {}
 
-    def values(self, changes: Sequence[Change]) -> list[bytes]:
-        """The value of each change's record.
+    def ready(
+        self, followers: Sequence[compiled.QuickCandidate], changes: Sequence[Change]
+    ) -> dict[Place, list[Ready]]:
+        """The records that a batch is to publish, by their places.
 
         Raises:
             RegistryUnreachable, KafkaUnreachable: try again later.
             SchemaNotRegistered, TopicRefused, PartitionCountDiffers: cannot go on.
         """
+        found: dict[Place, list[Ready]] = defaultdict(list)
+        for event in followers:
+            target = self._targets.get(event.table) or self._target(event.object_name)
+            # The inbox's partition, never computed anew: so an object has one writer.
+            found[target.topic, event.partition].append(target.codec.ready(target.prefix, event))
         if not changes:
-            return []
-        if self._change_codec is None:
-            name = changes[0].observation.object_name
-            self._change_codec = ChangeCodec(self._preparer.tools(name).object_type)
-        return self._change_codec.values(list(map(self._prefix, changes)), changes)
+            return found
+        targets = [self._target(change.observation.object_name) for change in changes]
+        # What it writes is the same for every type.
+        values = targets[0].codec.values([target.prefix for target in targets], changes)
+        for change, target, value in zip(changes, targets, values, strict=True):
+            found[target.topic, change.observation.partition].append(
+                (
+                    change,
+                    change.observation.key.encode(),
+                    value,
+                    headers_of(change.entry),
+                    change.entry.event_at // MICROS_PER_MILLISECOND,
+                )
+            )
+        return found
 
     def put(
-        self, producer: TransactionalProducer, changes: Sequence[Change], values: Sequence[bytes]
+        self, producer: TransactionalProducer, ready: Mapping[Place, Sequence[Ready]]
     ) -> Published:
         """Hand the records to the open transaction.
 
         Raises:
             UnknownOutcome: one is not taken.
         """
-        published = Published()
-        tables = {change.table for change in changes}
-        topic_of = {table: self._names.object_topic(table) for table in tables}
-        topics = [topic_of[change.table] for change in changes]
-        for topic, change in zip(topics, changes, strict=True):
-            published.add(topic, change)
-        last = published.last()
-        for topic, change, value in zip(topics, changes, values, strict=True):
-            partition = change.observation.partition
-            producer.put(
-                topic,
-                # The inbox's partition, never computed anew: so an object has one writer.
-                partition,
-                change.observation.key.encode(),
-                value,
-                headers_of(change.entry),
-                change.entry.event_at // MICROS_PER_MILLISECOND,
-                published.note(topic, partition) if id(change) in last else None,
-            )
+        published = Published(ready)
+        put = producer.put
+        for place, records in ready.items():
+            topic, partition = place
+            for _, key, value, headers, milliseconds in records[:-1]:
+                put(topic, partition, key, value, headers, milliseconds)
+            _, key, value, headers, milliseconds = records[-1]
+            put(topic, partition, key, value, headers, milliseconds, published.note(place))
         return published
 
-    def _prefix(self, change: Change) -> bytes:
-        """What stands before the Avro body of every record of the change's type."""
-        found = self._prefixes.get(change.table)
+    def _target(self, object_name: str) -> "_Target":
+        """Where records of a type go, and how they are written."""
+        object_type = self._preparer.tools(object_name).object_type
+        found = self._targets.get(object_type.table)
         if found is None:
-            object_type = self._preparer.tools(change.observation.object_name).object_type
             self._ensure_objects([object_type.name])
-            subject = self._names.subject(self._names.object_topic(object_type.name))
+            topic = self._names.object_topic(object_type.name)
+            subject = self._names.subject(topic)
             try:
                 schema_id = self._registry.register(subject, object_type.schema)
             except SchemaRefused as error:
                 raise SchemaNotRegistered(
                     f"{error}{self._explained(subject, object_type.schema)}"
                 ) from error
-            found = self._prefixes[change.table] = frame(schema_id, b"")
+            found = self._targets[object_type.table] = _Target(
+                topic=topic, prefix=frame(schema_id, b""), codec=ChangeCodec(object_type)
+            )
         return found
 
     def _explained(self, subject: str, schema: Mapping[str, Any]) -> str:

@@ -1,20 +1,16 @@
-"""Events, read to their object's half of a record in one pass over the bytes; compiled."""
+"""Events, read in one pass over their bytes; compiled."""
 
-from collections.abc import Sequence
-from typing import Final, Protocol
+from collections.abc import Callable, Sequence
+from typing import Final
 
-FROM_EXTRA: Final[int]
-FROM_NOTHING: Final[int]
-FROM_MOVED: Final[int]
+from producer.kept import Kept
+from producer.quick_bodies import BodyReader, Judge
+from producer.quick_candidates import QuickCandidate
+from producer.quick_reading import Made
+from producer.reading import InboxRecord
+from schemas.inbox import Envelope
 
-class Judge(Protocol):
-    def is_json(self, raw: bytes) -> bool: ...
-    def text(self, raw: bytes) -> bytes | None: ...
-    def string(self, raw: bytes) -> bytes | None: ...
-    def number(self, raw: bytes) -> float | None: ...
-    def is_decimal(self, text: str) -> bool: ...
-
-class EventReader:
+class EventReader(BodyReader):
     def __init__(
         self,
         object_name: str,
@@ -23,11 +19,28 @@ class EventReader:
         columns: Sequence[tuple[int, str]],
         learnt: Sequence[str],
         judge: Judge,
+        table: str,
+        owns: bool,
+        all_owned: bool,
     ) -> None: ...
     def read(
-        self, value: bytes, known: tuple[bytes, ...] | None
-    ) -> tuple[str, str, int, str | None, str | None, bytes, str, bool] | None: ...
-    def moved(self) -> tuple[bytes, ...]: ...
-    def body(self) -> bytes: ...
-    def half(self, moved_cells: tuple[bytes, ...]) -> bytes | None: ...
-    def moved_cells(self, half: bytes) -> tuple[bytes, ...]: ...
+        self,
+        record: InboxRecord,
+        envelope: Envelope,
+        received_at: int,
+        key: str,
+        made: Made | None,
+    ) -> QuickCandidate | None: ...
+    def make(self, candidate: QuickCandidate, made: Made) -> bool: ...
+
+SHARED_FIELDS_BYTES_MAX: Final[int]
+
+def prefix_of(key: str) -> str: ...
+def read_events(
+    records: list[InboxRecord],
+    envelopes: dict[bytes, Envelope],
+    envelope_of: Callable[[InboxRecord], tuple[Envelope, int, str]],
+    guesses: dict[str, str],
+    readers: dict[str, EventReader],
+    kept: Kept[tuple[str, str | tuple[bytes, ...]], Made],
+) -> list[QuickCandidate | tuple[QuickCandidate, tuple[bytes, ...], bytes] | None]: ...

@@ -1,69 +1,44 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""Events, read to their object's half of a record in one pass over the bytes; compiled.
+"""Events, read in one pass over their bytes; compiled.
 
-What is plain is done here, and only that. A value that needs a second look is given back to
-Python, and an event in which anything is odd is given back whole. `tests/relay/two_ways.py` holds
-this way and the long one together.
+An event in which anything is odd is given back whole, as `quick_bodies.pyx` does with objects.
 """
 
+cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.tuple cimport PyTuple_GET_ITEM
-from libc.stdlib cimport free
+from libc.stdint cimport int64_t
 from libc.string cimport memcmp
 
-from producer.avro_bytes cimport (
-    Room,
-    grown,
-    put_all,
-    put_byte,
-    put_double,
-    put_long,
-    put_null,
-    put_text,
-    put_text_of,
-)
-from producer.cells cimport (
-    BOOLEAN,
-    DECIMAL,
-    FLOAT,
-    JSON,
-    REFERENCE,
-    STRING,
-    TIMESTAMP,
-    WHOLE,
-    Field,
-    Kind,
-    behind_cell,
-    fits,
-    is_text_or_none,
-)
+from producer.cells cimport is_text_or_none
 from producer.json_scan cimport (
     ABSENT,
     INTEGER,
-    NESTED,
-    NULL_,
     TEXT,
-    TRUE_,
-    Bytes,
     Scan,
     Value,
-    begin,
-    end,
     is_named,
-    is_open,
     raw_of,
     read_canonical,
     read_name,
-    skip,
     skip_space,
     take,
-    take_name,
     text_in,
     whole,
 )
+from producer.quick_bodies cimport BodyReader
+from producer.quick_candidates cimport QuickCandidate
 
-KINDS = ("string", "decimal", "boolean", "integer", "timestamp", "float", "reference", "json")
-"""In the order of `Kind`."""
+from producer.memory import entry_name
+from producer.observation import operation_of
+from producer.reading import SECOND_MAX as SECONDS_END
+from schemas import inbox
+
+cdef int64_t SECOND_MAX = SECONDS_END
+cdef str ENVELOPE_HEADER = inbox.ENVELOPE_HEADER
+cdef object EVENT = inbox.Kind.EVENT
+
+SHARED_FIELDS_BYTES_MAX = 512
+"""Moved fields that say so little are the same for many objects: null, an empty list."""
 
 cdef enum:
     ID
@@ -74,177 +49,108 @@ cdef enum:
     PREVIOUS
     HEADS
 
-cdef enum:
-    EXTRA = -1
-    NOTHING = -2
-    MOVED = -3
 
-FROM_EXTRA, FROM_NOTHING, FROM_MOVED = EXTRA, NOTHING, MOVED
-
-
-cdef class EventReader:
+@cython.final
+cdef class EventReader(BodyReader):
     """Reads events about one type of object; not for several threads at once.
 
     Args:
-        object_name: Stripe's name of the type.
-        fields: name and kind of each of the type's fields; the first is `id`.
-        moved: places of the fields that columns which have several places are made of.
-        columns: for each column the place of the field that alone it is made of, or one of
-            `FROM_EXTRA`, `FROM_NOTHING` and `FROM_MOVED`; and its kind.
-        learnt: names of further fields, which go into `extra`; sorted.
-        judge: of values that need a second look.
+        (those of `BodyReader`)
+        table: of the type.
+        owns: whether lists in its bodies show objects that are shown there only.
+        all_owned: whether no list shows others.
     """
 
-    cdef list _names
-    cdef Bytes _object_name
-    cdef Py_ssize_t _object_name_length
-    cdef Field * _fields
-    cdef Py_ssize_t * _next
-    cdef Value * _values
-    cdef Py_ssize_t * _columns
-    cdef Kind * _kinds
-    cdef Py_ssize_t * _moved
-    cdef Py_ssize_t _object_at
-    cdef Py_ssize_t _field_count
-    cdef Py_ssize_t _known_count
-    cdef Py_ssize_t _column_count
-    cdef Py_ssize_t _moved_count
     cdef Value _heads[HEADS]
-    cdef object _judge
-    cdef bytes _value
-    cdef tuple _known
-    cdef Scan _scan
-    cdef Room _half
-    cdef Py_ssize_t _body_start
-    cdef Py_ssize_t _body_end
+    cdef str _table
+    cdef str _object_name_text
+    cdef str _name_start
+    cdef bint _owns
+    cdef bint _all_owned
 
-    def __cinit__(self, str object_name, fields, moved, columns, learnt, judge):
-        cdef Py_ssize_t at
-        self._names = [name.encode() for name, _ in fields] + [name.encode() for name in learnt]
-        named = object_name.encode()
-        self._names.append(named)
-        self._object_name = <Bytes> PyBytes_AS_STRING(named)
-        self._object_name_length = len(named)
-        self._object_at = [name for name, _ in fields].index("object")
-        self._known_count, self._column_count = len(fields), len(columns)
-        self._field_count, self._moved_count = len(fields) + len(learnt), len(moved)
-        self._judge = judge
-        self._fields = <Field *> grown(NULL, self._field_count * sizeof(Field))
-        self._next = <Py_ssize_t *> grown(NULL, (self._field_count + 1) * sizeof(Py_ssize_t))
-        self._values = <Value *> grown(NULL, self._field_count * sizeof(Value))
-        self._columns = <Py_ssize_t *> grown(NULL, self._column_count * sizeof(Py_ssize_t))
-        self._kinds = <Kind *> grown(NULL, self._column_count * sizeof(Kind))
-        self._moved = <Py_ssize_t *> grown(NULL, self._moved_count * sizeof(Py_ssize_t))
-        for at in range(self._field_count + 1):
-            self._next[at] = at if at < self._field_count else 0
-        for at in range(self._field_count):
-            self._fields[at].name = <Bytes> PyBytes_AS_STRING(self._names[at])
-            self._fields[at].length = len(self._names[at])
-            self._fields[at].kind = KINDS.index(fields[at][1]) if at < self._known_count else JSON
-            self._fields[at].wants_text = self._fields[at].kind == JSON
-            self._fields[at].moved = -1
-        for at in range(self._moved_count):
-            self._moved[at] = moved[at]
-            # Known bytes were judged when they became known.
-            self._fields[moved[at]].wants_text = False
-            self._fields[moved[at]].moved = at
-        for at in range(self._column_count):
-            self._columns[at] = columns[at][0]
-            self._kinds[at] = KINDS.index(columns[at][1])
+    def __init__(
+        self,
+        str object_name,
+        fields,
+        moved,
+        columns,
+        learnt,
+        judge,
+        str table,
+        bint owns,
+        bint all_owned,
+    ):
+        self._object_name_text, self._table = object_name, table
+        self._name_start = entry_name(table, "")
+        self._owns, self._all_owned = owns, all_owned
 
-    def __dealloc__(self):
-        free(self._fields)
-        free(self._next)
-        free(self._values)
-        free(self._columns)
-        free(self._kinds)
-        free(self._moved)
-        end(&self._scan)
-        free(self._half.start)
-
-    def read(self, bytes value not None, tuple known):
-        """What an event says; none if anything is odd.
+    def read(self, record, envelope, int64_t received_at, str key, made):
+        """What an event says; none if anything is odd, or it is not about the object of its key.
 
         Args:
-            value: the event.
-            known: what `moved` gave for an earlier event of the object, if there was one.
+            record: of the inbox.
+            envelope: the record's, but for `received_at`, which is given beside it.
+            key: the record's.
+            made: what was made of the moved fields of the object's last event, if there was one.
 
         Returns:
-            Id, type, second, API version, account, what was before, the object's id, and whether
-            the moved fields are as in the earlier event.
+            A candidate; its half is missing where the moved fields are others than in `made`.
         """
-        self._value, self._known = value, known
-        if not self._begin(value) or not self._event():
+        cdef QuickCandidate found
+        cdef bytes value = record.value
+        cdef tuple known = None if made is None else made.moved
+        if not self._begin_event(value, known) or not self._event():
             return None
         if self._heads[PREVIOUS].hard and not self._is_json(&self._heads[PREVIOUS]):
             return None
-        return (
-            text_in(&self._scan, &self._heads[ID]),
-            text_in(&self._scan, &self._heads[TYPE]),
-            whole(&self._scan, &self._heads[CREATED]),
-            text_in(&self._scan, &self._heads[API_VERSION]),
-            text_in(&self._scan, &self._heads[ACCOUNT]),
-            self._previous(),
-            text_in(&self._scan, self._values),
-            known is not None and self._are_known(),
-        )
+        account_id = text_in(&self._scan, &self._heads[ACCOUNT]) or envelope.account_id
+        if not self._is_of(key, record.key, account_id):
+            return None
+        found = QuickCandidate.__new__(QuickCandidate)
+        found.record, found.envelope, found.received_at = record, envelope, received_at
+        found.partition, found.offset = record.partition, record.offset
+        found.object_name, found.table, found.key = self._object_name_text, self._table, key
+        found.name = self._name_start + key
+        found.account_id = account_id
+        found.event_id = text_in(&self._scan, &self._heads[ID])
+        found.event_type = text_in(&self._scan, &self._heads[TYPE])
+        found.operation = operation_of(found.event_type)
+        found.second = whole(&self._scan, &self._heads[CREATED])
+        found.api_version = text_in(&self._scan, &self._heads[API_VERSION])
+        found.previous = self._previous()
+        found.previous_is_canonical = not self._heads[PREVIOUS].hard
+        found.owns, found.all_owned = self._owns, self._all_owned
+        if made is not None and self._are_known() and not self.make(found, made):
+            return None
+        return found
 
-    def moved(self):
-        """The bytes of each moved field of the event that was read last; they are not judged."""
-        cdef Py_ssize_t at
-        places = [self._moved[at] for at in range(self._moved_count)]
-        return tuple([raw_of(&self._scan, &self._values[at]) for at in places])
-
-    def body(self):
-        """The bytes of the object of the event that was read last."""
-        return PyBytes_FromStringAndSize(
-            <const char *> self._scan.json + self._body_start, self._body_end - self._body_start
-        )
-
-    cdef bint _are_known(self) noexcept:
-        cdef Py_ssize_t at, length
-        cdef Value * value
-        for at in range(self._moved_count):
-            value = &self._values[self._moved[at]]
-            length = value.end - value.start if value.tag != ABSENT else 0
-            known = <object> PyTuple_GET_ITEM(self._known, at)
-            if PyBytes_GET_SIZE(known) != length:
-                return False
-            if length and memcmp(
-                self._scan.json + value.start, PyBytes_AS_STRING(known), length
-            ):
-                return False
-        return True
-
-    def half(self, moved_cells not None):
-        """The half of the object that was read last; none if anything is odd.
+    cpdef bint make(self, QuickCandidate candidate, made) except -1:
+        """Make the half of the event that was read last; false if anything is odd.
 
         Args:
-            moved_cells: Avro's bytes of each column that is made of moved fields, in order.
+            made: of the moved fields that it shows.
         """
-        cdef Py_ssize_t at, of, given = 0
-        self._half.used = 0
-        for at in range(self._column_count):
-            of = self._columns[at]
-            if of >= 0:
-                if not self._cell(&self._fields[of], &self._values[of]):
-                    return None
-            elif of == EXTRA:
-                if not self._extra():
-                    return None
-            elif of == NOTHING:
-                put_null(&self._half)
-            else:
-                put_all(&self._half, <bytes> moved_cells[given])
-                given += 1
-        return PyBytes_FromStringAndSize(<char *> self._half.start, self._half.used)
-
-    cdef bint _begin(self, bytes value) except -1:
-        cdef Py_ssize_t at
-        if not begin(&self._scan, value):
+        candidate.half = self.half(made.cells)
+        if candidate.half is None:
             return False
-        for at in range(self._field_count):
-            self._values[at].tag = ABSENT
+        candidate.body_hash = self._judge.hash(candidate.half)
+        candidate.lists, candidate.digest = made.lists, made.digest
+        return True
+
+    cdef bint _is_of(self, str key, bytes raw_key, str account_id) except -1:
+        """Whether the event is about the object of this key."""
+        cdef Value * object_id = self._values
+        cdef Py_ssize_t length = object_id.end - object_id.start - 2
+        if account_id:
+            return key == f"{account_id}/{text_in(&self._scan, object_id)}"
+        return length == PyBytes_GET_SIZE(raw_key) and not memcmp(
+            self._scan.json + object_id.start + 1, PyBytes_AS_STRING(raw_key), length
+        )
+
+    cdef bint _begin_event(self, bytes value, tuple known) except -1:
+        cdef Py_ssize_t at
+        if not self._begin(value, known):
+            return False
         for at in range(HEADS):
             self._heads[at].tag = ABSENT
         return True
@@ -325,85 +231,6 @@ cdef class EventReader:
                 break
         return take(scan, c'}') and object_seen
 
-    cdef bint _object(self) except -1:
-        """Read the object; false if a field is unknown, or is not of its kind."""
-        cdef Scan * scan = &self._scan
-        cdef Py_ssize_t at = -1
-        cdef Value * value
-        if not take(scan, c'{'):
-            return False
-        self._body_start = scan.at - 1
-        while True:
-            at = self._place(at)
-            if at < 0:
-                return False
-            value = &self._values[at]
-            if self._fields[at].wants_text:
-                if not read_canonical(scan, value):
-                    return False
-            else:
-                self._pass(&self._fields[at], value)
-                if value.tag == ABSENT or not fits(self._fields[at].kind, value):
-                    return False
-            if not take(scan, c','):
-                break
-        if not take(scan, c'}'):
-            return False
-        self._body_end = scan.at
-        return self._is_of_type()
-
-    cdef void _pass(self, Field * field, Value * value) noexcept:
-        """Go past a value of which no canonical text is needed."""
-        cdef Scan * scan = &self._scan
-        cdef Bytes known
-        cdef Py_ssize_t length
-        skip_space(scan)
-        scan.hard = False
-        value.start = scan.at
-        if field.moved >= 0 and self._known is not None and is_open(scan.json[scan.at]):
-            known = <Bytes> PyBytes_AS_STRING(<object> PyTuple_GET_ITEM(self._known, field.moved))
-            length = PyBytes_GET_SIZE(<object> PyTuple_GET_ITEM(self._known, field.moved))
-            if length and length <= scan.size - scan.at:
-                if not memcmp(scan.json + scan.at, known, length):
-                    # What opens with a bracket ends at its own, whatever comes then.
-                    scan.at += length
-                    value.tag, value.end, value.hard = NESTED, scan.at, False
-                    return
-        value.tag = skip(scan)
-        value.end, value.hard = scan.at, scan.hard
-
-    cdef bint _is_of_type(self) noexcept:
-        """Whether the object says that it is of the type."""
-        cdef Value * value = &self._values[self._object_at]
-        cdef Py_ssize_t length = value.end - value.start - 2
-        return (
-            value.tag == TEXT
-            and length == self._object_name_length
-            and not memcmp(self._scan.json + value.start + 1, self._object_name, length)
-        )
-
-    cdef Py_ssize_t _place(self, Py_ssize_t before) noexcept:
-        """Go past a name; the place of its field, -1 if there is none."""
-        cdef Value name
-        # Stripe's order is the same each time.
-        cdef Py_ssize_t at = self._next[before + 1]
-        if take_name(&self._scan, self._fields[at].name, self._fields[at].length):
-            return at
-        if not read_name(&self._scan, &name):
-            return -1
-        for at in range(self._field_count):
-            if is_named(&self._scan, &name, self._fields[at].name, self._fields[at].length):
-                self._next[before + 1] = at
-                return at
-        return -1
-
-    cdef bint _judged(self, Value * value) except -1:
-        """Read a value of which no more is needed than that it is JSON."""
-        return read_canonical(&self._scan, value) and (not value.hard or self._is_json(value))
-
-    cdef bint _is_json(self, Value * value) except -1:
-        return self._judge.is_json(raw_of(&self._scan, value))
-
     cdef bytes _previous(self):
         cdef Value * value = &self._heads[PREVIOUS]
         if value.tag == ABSENT or value.hard:
@@ -412,88 +239,64 @@ cdef class EventReader:
             <const char *> self._scan.text + value.text_start, value.text_end - value.text_start
         )
 
-    cdef bint _cell(self, Field * field, Value * value) except -1:
-        """Write one column; false if its value does not fit after all."""
-        if value.tag == ABSENT or value.tag == NULL_:
-            put_null(&self._half)
-            return True
-        if field.kind == JSON:
-            return self._json(value)
-        if field.kind == STRING or field.kind == REFERENCE:
-            return self._string(value)
-        if field.kind == DECIMAL or field.kind == FLOAT:
-            return self._rare(field, value)
-        put_byte(&self._half, 2)
-        if field.kind == BOOLEAN:
-            put_byte(&self._half, value.tag == TRUE_)
-        elif field.kind == WHOLE:
-            put_long(&self._half, whole(&self._scan, value))
-        else:
-            put_long(&self._half, whole(&self._scan, value) * 1_000_000)
-        return True
 
-    cdef bint _json(self, Value * value) except -1:
-        if value.hard:
-            return self._put(self._judge.text(raw_of(&self._scan, value)))
-        put_text(
-            &self._half, self._scan.text + value.text_start, value.text_end - value.text_start
-        )
-        return True
+def read_events(list records, dict envelopes, envelope_of, dict guesses, dict readers, kept):
+    """What records say, as far as it can be read the short way.
 
-    cdef bint _string(self, Value * value) except -1:
-        if value.hard:
-            return self._put(self._judge.string(raw_of(&self._scan, value)))
-        put_text(&self._half, self._scan.json + value.start + 1, value.end - value.start - 2)
-        return True
+    Args:
+        records: of the inbox.
+        envelopes: those that are known, by all of their header but the time of arrival.
+        envelope_of: a record's envelope, time of arrival and key, whatever it is.
+        guesses: the object type that a key's prefix tells.
+        readers: by object type.
+        kept: what was made of moved fields, by object type and key or what they are.
 
-    cdef bint _rare(self, Field * field, Value * value) except -1:
-        """Write a column of a kind that is seldom met."""
-        if field.kind == DECIMAL:
-            return self._judge.is_decimal(text_in(&self._scan, value)) and self._string(value)
-        found = self._judge.number(raw_of(&self._scan, value))
-        if found is None:
-            return False
-        put_double(&self._half, found)
-        return True
+    Returns:
+        For each record a candidate; or a candidate without its half, the bytes of its moved
+        fields that were not met before, and those of its object; or none.
+    """
+    found = []
+    for record in records:
+        try:
+            found.append(_read(record, envelopes, envelope_of, guesses, readers, kept))
+        except Exception:
+            # What is wrong with it is found again, and told, on the long way.
+            found.append(None)
+    return found
 
-    cdef bint _put(self, bytes text) except -1:
-        """Write a text that was made of a value; false if there is none."""
-        if text is None:
-            return False
-        put_text_of(&self._half, text)
-        return True
 
-    cdef bint _extra(self) except -1:
-        """Write the fields that the schema does not know; false if one cannot be written."""
-        cdef Py_ssize_t at
-        cdef Value * value
-        texts = []
-        for at in range(self._known_count, self._field_count):
-            value = &self._values[at]
-            if value.tag != ABSENT:
-                text = <bytes> self._judge.text(raw_of(&self._scan, value)) if value.hard else (
-                    PyBytes_FromStringAndSize(
-                        <const char *> self._scan.text + value.text_start,
-                        value.text_end - value.text_start,
-                    )
-                )
-                if text is None:
-                    return False
-                texts.append(b'"%b":%b' % (self._names[at], text))
-        if not texts:
-            put_null(&self._half)
-            return True
-        return self._put(b"{%b}" % b",".join(texts))
+cdef object _read(record, dict envelopes, envelope_of, dict guesses, dict readers, kept):
+    cdef EventReader reader
+    cdef QuickCandidate found
+    cdef list headers = record.headers
+    cdef str key
+    envelope = None
+    if len(headers) == 1:
+        name, told = headers[0]
+        others, _, received_at = (<bytes> told).rpartition(b"=")
+        envelope = envelopes.get(others) if name == ENVELOPE_HEADER else None
+    if envelope is None:
+        envelope, received_at, key = envelope_of(record)
+    else:
+        received_at, key = int(received_at), (<bytes> record.key).decode()
+    object_name = guesses.get(prefix_of(key)) if envelope.kind is EVENT else None
+    if object_name is None:
+        return None
+    reader = readers[object_name]
+    made = kept.get((object_name, key)) if reader._moved_count else None
+    found = reader.read(record, envelope, received_at, key, made)
+    if found is None or not 0 < found.second < SECOND_MAX:
+        return None
+    if found.half is not None:
+        return found
+    moved = reader.moved()
+    size = sum([len(one) for one in moved])
+    made = kept.get((object_name, moved)) if size <= SHARED_FIELDS_BYTES_MAX else None
+    if made is None:
+        return found, moved, reader.body()
+    return found if reader.make(found, made) else None
 
-    def moved_cells(self, bytes half not None):
-        """Avro's bytes of each column of a half that is made of moved fields, in order."""
-        cdef Bytes start = <Bytes> PyBytes_AS_STRING(half)
-        cdef Py_ssize_t at = 0, first, column
-        found = []
-        for column in range(self._column_count):
-            first = at
-            at = behind_cell(start, at, self._kinds[column])
-            if self._columns[column] == MOVED:
-                found.append(half[first:at])
-        assert at == len(half)
-        return tuple(found)
+
+def prefix_of(str key not None):
+    """What tells an object's type nearly always: `sub` of `sub_1`."""
+    return key.rpartition("/")[2].partition("_")[0]

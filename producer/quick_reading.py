@@ -16,24 +16,22 @@ from typing import Final
 import msgspec
 
 from producer import compiled
-from producer.children import ListField
+from producer.children import TypeLists
 from producer.kept import Kept
-from producer.memory import entry_name
 from producer.nested import parsed, text_of
 from producer.normalise import NOT_JSON, Normaliser
-from producer.observation import Observation, operation_of
-from producer.reading import SECOND_MAX, InboxRecord
-from producer.shown_lists import ShownList
+from producer.observation import Observation
+from producer.reading import EnvelopeReader, InboxRecord
+from producer.record import hash_of
+from producer.shown_lists import ShownList, digest_of
 from schemas.columns import Column, ColumnKind
 from schemas.decimals import is_decimal
-from schemas.inbox import Envelope, Kind
+from schemas.inbox import Kind
 
 PREFIXES_MAX: Final = 10_000
 """Chosen ids have no prefix in common; the guesses are forgotten when there are so many."""
 KEPT_BYTES_MAX: Final = 134_217_728
 """Of moved fields and what was made of them; twice over at worst."""
-SHARED_FIELDS_BYTES_MAX: Final = 512
-"""Moved fields that say so little are the same for many objects: null, an empty list."""
 
 
 class Made(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -43,43 +41,40 @@ class Made(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         moved: the fields' bytes.
         cells: Avro's bytes of the columns that are made of them.
         lists: that the object's body shows.
+        digest: of all of them.
     """
 
     moved: tuple[bytes, ...] = ()
     cells: tuple[bytes, ...] = ()
     lists: tuple[ShownList, ...] = ()
+    digest: bytes = b""
 
 
-class QuickBody(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """An object as the short way reads it."""
-
-    half: bytes
-    lists: tuple[ShownList, ...]
-
-
-class UnmetBody(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """An object whose half is to be made the long way: its moved fields were not met before.
+class Unmet(msgspec.Struct, frozen=True, gc=False):
+    """An event whose half is to be made the long way: its moved fields were not met before.
 
     Attributes:
+        event: without its half.
         moved: the fields' bytes, which are not judged yet.
-        value: its JSON.
+        body: its object's JSON.
     """
 
+    event: compiled.QuickCandidate
     moved: tuple[bytes, ...]
-    value: bytes
+    body: bytes
 
 
 class QuickReader:
     """Reads events whose object type was met before."""
 
-    def __init__(self) -> None:
+    def __init__(self, envelopes: EnvelopeReader) -> None:
+        self._envelopes = envelopes
         self._guesses: dict[str, str] = {}
-        self._types: dict[str, _QuickType] = {}
+        self._readers: dict[str, compiled.EventReader] = {}
+        self._learnt: dict[str, tuple[str, ...]] = {}
         self._kept = Kept[tuple[str, str | tuple[bytes, ...]], Made](bytes_max=KEPT_BYTES_MAX)
 
-    def learn(
-        self, observation: Observation, normaliser: Normaliser, lists: Sequence[ListField]
-    ) -> None:
+    def learn(self, observation: Observation, normaliser: Normaliser, lists: TypeLists) -> None:
         """Take note of an event that was read the long way.
 
         Args:
@@ -92,107 +87,63 @@ class QuickReader:
         if len(self._guesses) >= PREFIXES_MAX:
             self._guesses.clear()
         name = observation.object_name
-        self._guesses[_prefix(observation.key)] = name
-        known = self._types.get(name)
-        if known is None or known.learnt != normaliser.learnt:
-            self._types[name] = _QuickType(normaliser, lists)
+        self._guesses[compiled.prefix_of(observation.key)] = name
+        if self._learnt.get(name) != normaliser.learnt:
+            self._learnt[name] = normaliser.learnt
+            self._readers[name] = _reader(normaliser, lists)
 
-    def remember(
-        self, observation: Observation, body: UnmetBody, half: bytes, lists: tuple[ShownList, ...]
-    ) -> None:
+    def remember(self, unmet: Unmet, half: bytes, lists: tuple[ShownList, ...]) -> None:
         """Keep what the long way made of moved fields that were not met before."""
-        name, moved = observation.object_name, body.moved
-        made = Made(moved=moved, cells=self._types[name].reader.moved_cells(half), lists=lists)
+        name, moved = unmet.event.object_name, unmet.moved
+        made = Made(
+            moved=moved,
+            cells=self._readers[name].moved_cells(half),
+            lists=lists,
+            digest=digest_of(lists),
+        )
         sizes = [one.size for one in lists]
         size = _size(moved)
         # An element belongs to the object that shows it.
-        is_shared = size <= SHARED_FIELDS_BYTES_MAX and not any(sizes)
-        place = moved if is_shared else observation.key
+        is_shared = size <= compiled.SHARED_FIELDS_BYTES_MAX and not any(sizes)
+        place = moved if is_shared else unmet.event.key
         self._kept.keep((name, place), made, size + _size(made.cells) + sum(sizes))
 
     def read(
-        self, record: InboxRecord, envelope: Envelope, received_at: int, key: str
-    ) -> tuple[str, Observation, QuickBody | UnmetBody] | None:
-        """Name, observation and body; none if it must be read the long way.
-
-        Args:
-            record: of the inbox.
-            envelope: an event's; but for `received_at`, which is given beside it.
-            received_at: microseconds since 1970 UTC.
-            key: the record's.
-        """
-        name = self._guesses.get(_prefix(key))
-        if name is None:
-            return None
-        quick = self._types[name]
-        made = self._kept.get((name, key)) if quick.has_moved else _NOTHING_MADE
-        event = quick.reader.read(record.value, None if made is None else made.moved)
-        if event is None:
-            return None
-        event_id, event_type, second, api_version, account, previous, object_id, is_known = event
-        account_id = account or envelope.account_id
-        identity = f"{account_id}/{object_id}" if account_id else object_id
-        if identity != key or not 0 < second < SECOND_MAX:
-            return None
-        body = self._body(name, quick.reader, made if is_known else None)
-        if body is None:
-            return None
-        observation = Observation(
-            kind=Kind.EVENT,
-            source=envelope.source,
-            evidence=None,
-            object_name=name,
-            key=key,
-            account_id=account_id,
-            second=second,
-            operation=operation_of(event_type),
-            event_id=event_id,
-            event_type=event_type,
-            api_version=api_version,
-            previous=previous,
-            value=record.value,
-            received_at=received_at,
-            partition=record.partition,
-            offset=record.offset,
-            finer=envelope.finer,
+        self, records: Sequence[InboxRecord]
+    ) -> Sequence[compiled.QuickCandidate | Unmet | None]:
+        """What each record says; none where it must be read the long way."""
+        if not self._readers:
+            return [None] * len(records)
+        found = compiled.read_events(
+            list(records),
+            self._envelopes.known,
+            self._envelopes.read,
+            self._guesses,
+            self._readers,
+            self._kept,
         )
-        return entry_name(quick.table, key), observation, body
-
-    def _body(
-        self, name: str, reader: "compiled.EventReader", made: Made | None
-    ) -> QuickBody | UnmetBody | None:
-        if made is None:
-            moved = reader.moved()
-            made = (
-                self._kept.get((name, moved)) if _size(moved) <= SHARED_FIELDS_BYTES_MAX else None
-            )
-            if made is None:
-                return UnmetBody(moved=moved, value=reader.body())
-        half = reader.half(made.cells)
-        return None if half is None else QuickBody(half=half, lists=made.lists)
+        return [Unmet(*one) if isinstance(one, tuple) else one for one in found]
 
 
-class _QuickType:
-    """How events about one type of object are read."""
-
-    def __init__(self, normaliser: Normaliser, lists: Sequence[ListField]) -> None:
-        columns = normaliser.object_type.columns
-        kinds, self.learnt = normaliser.kinds, normaliser.learnt
-        moved = {field for column in columns for field in _made_of(column, normaliser)}
-        moved |= {field for one in lists for field in (one.field, *dict(one.inherited))}
-        self.has_moved = bool(moved)
-        self.table = normaliser.object_type.table
-        self.reader = compiled.EventReader(
-            normaliser.object_type.name,
-            [(field, kind.value) for field, kind in kinds.items()],
-            sorted(map(normaliser.position, moved)),
-            [
-                *((_source(column, normaliser, moved), column.kind.value) for column in columns),
-                (compiled.FROM_EXTRA, ColumnKind.JSON.value),
-            ],
-            sorted(filter(_is_plain_name, normaliser.learnt)),
-            _Judge(),
-        )
+def _reader(normaliser: Normaliser, lists: TypeLists) -> "compiled.EventReader":
+    """Reads events about one type of object."""
+    columns = normaliser.object_type.columns
+    moved = {field for column in columns for field in _made_of(column, normaliser)}
+    moved |= {field for one in lists.fields for field in (one.field, *dict(one.inherited))}
+    return compiled.EventReader(
+        normaliser.object_type.name,
+        [(field, kind.value) for field, kind in normaliser.kinds.items()],
+        sorted(map(normaliser.position, moved)),
+        [
+            *((_source(column, normaliser, moved), column.kind.value) for column in columns),
+            (compiled.FROM_EXTRA, ColumnKind.JSON.value),
+        ],
+        sorted(filter(_is_plain_name, normaliser.learnt)),
+        _Judge(),
+        normaliser.object_type.table,
+        bool(lists.owned_fields),
+        lists.all_owned,
+    )
 
 
 class _Judge:
@@ -232,6 +183,10 @@ class _Judge:
         """Whether a text may stand in a column of decimals."""
         return is_decimal(text)
 
+    def hash(self, half: bytes) -> bytes:
+        """A half's hash."""
+        return hash_of(half)
+
 
 def _made_of(column: Column, normaliser: Normaliser) -> set[str]:
     """The fields that a column is made of, unless it is its own field as it stands."""
@@ -259,10 +214,6 @@ def _is_plain_name(name: str) -> bool:
     return name.isascii() and name.isprintable() and '"' not in name and "\\" not in name
 
 
-def _prefix(key: str) -> str:
-    return key.rpartition("/")[2].partition("_")[0]
-
-
 def _size(values: Sequence[bytes]) -> int:
     return sum(map(len, values))
 
@@ -270,4 +221,3 @@ def _size(values: Sequence[bytes]) -> int:
 _DECODE: Final = msgspec.json.Decoder().decode
 _DECODE_STRING: Final = msgspec.json.Decoder(str).decode
 _DECODE_NUMBER: Final = msgspec.json.Decoder(float).decode
-_NOTHING_MADE: Final = Made()

@@ -1,6 +1,11 @@
-"""A record's whole value, written at once; compiled. `ChangeCodec` can do it in columns."""
+"""Records, written at once; compiled. `ChangeCodec` writes values in columns, too."""
+
+from collections.abc import Callable
+
+from producer.quick_candidates import QuickCandidate
 
 class ValueWriter:
+    def __init__(self, shown_before: Callable[[bytes], bytes | None]) -> None: ...
     def value(
         self,
         prefix: bytes,
@@ -15,3 +20,6 @@ class ValueWriter:
         received_at: int,
         previous: bytes | None,
     ) -> bytes: ...
+    def ready(
+        self, prefix: bytes, event: QuickCandidate
+    ) -> tuple[QuickCandidate, bytes, bytes, list[tuple[str, bytes]], int]: ...

@@ -10,7 +10,7 @@ from producer.observation import Observation, operation_of
 from producer.routing import THIN_EVENT_OBJECT
 from producer.thin_events import ThinEvent, decode_thin_event, tells_more
 from runtime.clock import MICROS_PER_SECOND
-from schemas.inbox import RECEIVED_AT_HEADER, Envelope, Kind
+from schemas.inbox import ENVELOPE_HEADER, Envelope, Kind
 from schemas.meta import Operation
 from schemas.objects import PASSING_ID, Catalogue, ObjectType, StrangeObjectName, record_key
 
@@ -34,6 +34,49 @@ class InboxRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return self.offset + 1
 
 
+class EnvelopeReader:
+    """Reads envelopes; those of events are alike.
+
+    Attributes:
+        known: by all of their header but the time of arrival.
+    """
+
+    def __init__(self) -> None:
+        self.known: dict[bytes, Envelope] = {}
+
+    def read(self, record: InboxRecord) -> tuple[Envelope, int, str]:
+        """The record's envelope, when it was received, and its key.
+
+        Envelopes differ by little more than the time of arrival, so that one which was read
+        before is taken again; its own `received_at` is to be passed over.
+
+        Raises:
+            Unreadable: there is none, it is wrong, or the key is not text.
+        """
+        headers = record.headers
+        try:
+            key = record.key.decode()
+            if len(headers) == 1 and headers[0][0] == ENVELOPE_HEADER:
+                others, _, received_at = headers[0][1].rpartition(b"=")
+                known = self.known.get(others)
+                if known is not None:
+                    return known, int(received_at), key
+                if others.endswith(b"&received_at"):
+                    return self._met(others, headers), int(received_at), key
+            envelope = Envelope.from_headers(headers)
+        except (ValueError, UnicodeDecodeError) as error:
+            raise Unreadable("bad_envelope") from error
+        return envelope, envelope.received_at, key
+
+    def _met(self, others: bytes, headers: list[tuple[str, bytes]]) -> Envelope:
+        """An envelope whose like was not met before."""
+        found = Envelope.from_headers(headers)
+        usual = found.kind is Kind.EVENT and found.finer is None
+        if usual and len(self.known) < ENVELOPES_MAX:
+            self.known[others] = found
+        return found
+
+
 class ObservationReader:
     """Reads inbox records; knows the object types."""
 
@@ -41,8 +84,7 @@ class ObservationReader:
         self._catalogue = catalogue
         self._event = msgspec.json.Decoder(_Event)
         self._head = msgspec.json.Decoder(_Head)
-        self._envelopes: dict[tuple[tuple[str, bytes], ...], Envelope] = {}
-        self._last: tuple[list[tuple[str, bytes]], Envelope | None] = ([], None)
+        self.envelopes = EnvelopeReader()
 
     def read(self, record: InboxRecord) -> Observation | None:
         """What the record says; none if it is about something that is no stored object.
@@ -50,7 +92,7 @@ class ObservationReader:
         Raises:
             Unreadable: it is no event and no object; the reason is a constant word.
         """
-        envelope, received_at, key = self.envelope(record)
+        envelope, received_at, key = self.envelopes.read(record)
         try:
             match envelope.kind:
                 case Kind.EVENT:
@@ -66,42 +108,6 @@ class ObservationReader:
             raise Unreadable("bad_json") from error
         except StrangeObjectName as error:
             raise Unreadable("bad_object_name") from error
-
-    def envelope(self, record: InboxRecord) -> tuple[Envelope, int, str]:
-        """The record's envelope, when it was received, and its key.
-
-        Envelopes differ by little more than the time of arrival, so that one which was read
-        before is taken again; its own `received_at` is to be passed over.
-
-        Raises:
-            Unreadable: a header is missing or wrong, or the key is not text.
-        """
-        headers = record.headers
-        try:
-            key = record.key.decode()
-            if len(headers) <= _THIRD or headers[_THIRD][0] != RECEIVED_AT_HEADER:
-                envelope = Envelope.from_headers(headers)
-                return envelope, envelope.received_at, key
-            others = headers[:_THIRD] + headers[_THIRD + 1 :]
-            # Comparing with one costs less than looking it up among many.
-            known = self._last[1] if others == self._last[0] else None
-            if known is None:
-                known = self._envelope(others, headers)
-                self._last = others, known
-            return known, int(headers[_THIRD][1]), key
-        except (ValueError, UnicodeDecodeError) as error:
-            raise Unreadable("bad_envelope") from error
-
-    def _envelope(
-        self, others: list[tuple[str, bytes]], headers: list[tuple[str, bytes]]
-    ) -> Envelope:
-        known = self._envelopes.get(tuple(others))
-        if known is None:
-            known = Envelope.from_headers(headers)
-            usual = known.kind is Kind.EVENT and known.finer is None
-            if usual and len(self._envelopes) < ENVELOPES_MAX:
-                self._envelopes[tuple(others)] = known
-        return known
 
     def _of_event(
         self, record: InboxRecord, envelope: Envelope, received_at: int, key: str
@@ -249,9 +255,6 @@ class ObservationReader:
                 return None
             return f"{account_id}/{head.id}" if account_id else head.id
         return record_key(object_type, msgspec.json.decode(body), account_id)
-
-
-_THIRD: Final = 2
 
 
 class _Data(msgspec.Struct, gc=False):

@@ -5,19 +5,19 @@ object's half can be encoded, and hashed, before it is decided whether and when 
 """
 
 import hashlib
-from binascii import hexlify
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
+from urllib.parse import quote, unquote
 
 import msgspec
 
 from producer import compiled
-from producer.observation import Observation
+from producer.observation import NOTHING, Observation
 from producer.order import Entry
 from producer.shown_lists import ShownList
 from schemas import meta
 from schemas.codec import BatchCodec, RecordCodec
-from schemas.meta import ChangeHeader, Operation
+from schemas.meta import ENTRY_HEADER, Operation
 from schemas.objects import ObjectType
 
 HASH_BYTES: Final = 16
@@ -39,6 +39,10 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     half: bytes
     entry: Entry
     lists: tuple[ShownList, ...] = ()
+
+    def placed(self, record_offset: int) -> Entry:
+        """What is remembered, once its record stands somewhere."""
+        return msgspec.structs.replace(self.entry, record_offset=record_offset)
 
 
 class HalfCodec:
@@ -93,7 +97,7 @@ class ChangeCodec:
             {"type": "record", "name": "Change", "namespace": "stripe", "fields": fields[start:]}
         )
         if compiled.IS_COMPILED:
-            self._writer = compiled.ValueWriter()
+            self._writer = compiled.ValueWriter(_shown_before)
 
     def values(self, prefixes: Sequence[bytes], changes: Sequence[Change]) -> list[bytes]:
         """The whole value of each change's record.
@@ -117,15 +121,21 @@ class ChangeCodec:
             prefix,
             change.half,
             entry.event_at,
-            observation.event_id or None,
-            observation.event_type or None,
+            observation.event_id,
+            observation.event_type,
             entry.operation,
             observation.source,
             observation.api_version,
-            observation.account_id or None,
+            observation.account_id,
             observation.received_at,
-            _without_spaces(observation.previous) if observation.has_previous else None,
+            _shown_before(observation.previous),
         )
+
+    def ready(
+        self, prefix: bytes, event: compiled.QuickCandidate
+    ) -> tuple[compiled.QuickCandidate, bytes, bytes, list[tuple[str, bytes]], int]:
+        """The record of an event that follows: event, key, value, headers, milliseconds."""
+        return self._writer.ready(prefix, event)
 
     def _in_columns(self, changes: Sequence[Change]) -> list[bytes]:
         """The halves that say what each change is."""
@@ -141,10 +151,8 @@ class ChangeCodec:
                 meta.ACCOUNT_ID: [observation.account_id or None for observation in seen],
                 meta.RECEIVED_AT: [observation.received_at for observation in seen],
                 meta.PREVIOUS: [
-                    _without_spaces(observation.previous).decode()
-                    if observation.has_previous
-                    else None
-                    for observation in seen
+                    None if shown is None else shown.decode()
+                    for shown in (_shown_before(observation.previous) for observation in seen)
                 ],
             },
             len(changes),
@@ -157,25 +165,23 @@ def hash_of(half: bytes) -> bytes:
     return hashlib.sha256(half).digest()[:HASH_BYTES]
 
 
-def _without_spaces(json: bytes) -> bytes:
-    if json.split(maxsplit=1) == [json]:
-        return json
-    return msgspec.json.format(json, indent=-1)
+def _shown_before(previous: bytes) -> bytes | None:
+    """What was before, as JSON without spaces; none if nothing is told of it."""
+    if previous in NOTHING:
+        return None
+    if previous.split(maxsplit=1) == [previous]:
+        return previous
+    return msgspec.json.format(previous, indent=-1)
 
 
 def headers_of(entry: Entry) -> list[tuple[str, bytes]]:
     """The headers of a published record: all that the memory needs to know of it."""
-    found = [
-        (_EVENT_AT, b"%d" % entry.event_at),
-        # The member is its text; asking for `value` costs more than the rest of the line.
-        (_OPERATION, entry.operation.encode()),
-        (_HASH, hexlify(entry.body_hash)),
-        (_EVENTS, ",".join(entry.event_ids).encode()),
-        (_INBOX, entry.inbox.encode()),
-    ]
-    if entry.parent:
-        found.append((_PARENT, entry.parent.encode()))
-    return found
+    parent = quote(entry.parent, safe=":/") if entry.parent else ""
+    told = (
+        f"{entry.event_at} {entry.operation} {entry.body_hash.hex()} {entry.inbox} {parent} "
+        f"{','.join(entry.event_ids)}"
+    )
+    return [(ENTRY_HEADER, told.encode())]
 
 
 def entry_of_headers(
@@ -184,24 +190,21 @@ def entry_of_headers(
     """The memory's entry of a published record.
 
     Raises:
-        ValueError: a header is missing or is not what `headers_of` writes.
+        ValueError: there is none, or it is not what `headers_of` writes.
     """
-    found = {
-        name: value.decode() if isinstance(value, bytes) else value or ""
-        for name, value in headers or ()
-    }
-    missing = [name for name in _REQUIRED if name not in found]
-    if missing:
-        raise ValueError(f"the record lacks the headers {', '.join(missing)}")
-    events = found[_EVENTS]
+    found = dict(headers or ()).get(ENTRY_HEADER)
+    if found is None:
+        raise ValueError(f"the record lacks the header {ENTRY_HEADER}")
+    told = found if isinstance(found, str) else found.decode()
+    event_at, operation, body_hash, inbox, parent, events = told.split(" ", 5)
     return Entry(
-        event_at=int(found[_EVENT_AT]),
-        operation=Operation(found[_OPERATION]),
-        body_hash=bytes.fromhex(found[_HASH]),
+        event_at=int(event_at),
+        operation=Operation(operation),
+        body_hash=bytes.fromhex(body_hash),
         event_ids=tuple(events.split(",")) if events else (),
-        inbox=found[_INBOX],
+        inbox=inbox,
         record_offset=record_offset,
-        parent=found.get(_PARENT, ""),
+        parent=unquote(parent),
     )
 
 
@@ -210,10 +213,3 @@ def _names(fields: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 _CHANGE_FIELDS: Final = meta.META_FIELDS[1:]
-_EVENT_AT: Final = ChangeHeader.EVENT_AT.value
-_OPERATION: Final = ChangeHeader.OPERATION.value
-_HASH: Final = ChangeHeader.HASH.value
-_EVENTS: Final = ChangeHeader.EVENTS.value
-_INBOX: Final = ChangeHeader.INBOX.value
-_PARENT: Final = ChangeHeader.PARENT.value
-_REQUIRED: Final = tuple(header.value for header in ChangeHeader if header.value != _PARENT)

@@ -51,9 +51,6 @@ COMMIT_SECONDS_MAX: Final = 14.0
 """More than all time limits within a commit: then the call itself is stuck."""
 COLLECT_ROUNDS: Final = 200
 
-Rows = dict[str, tuple[Entry, int]]
-"""Entries that were just committed, with the offset of their record, by name."""
-
 
 class InFlight(msgspec.Struct, frozen=True, kw_only=True):
     """A transaction that is being committed.
@@ -199,15 +196,17 @@ class Relay:
             return None
         return self._preparer.prepare(records, self._partitions.entries)
 
-    def _transact(self, prepared: Prepared | None, committed: Rows, answers: Answers) -> None:
+    def _transact(
+        self, prepared: Prepared | None, committed: dict[str, Entry], answers: Answers
+    ) -> None:
         """Decide upon a batch and hand it to Kafka; the commit goes on in the background."""
         assert self._producer is not None
         outcome = self._decide(prepared, committed, answers)
         changes = [*outcome.changes, *outcome.family.changes]
-        values = self._publisher.values(changes)
+        ready = self._publisher.ready(outcome.followers, changes)
         started = self._clock.monotonic_seconds()
         self._producer.begin()
-        published = self._publisher.put(self._producer, changes, values)
+        published = self._publisher.put(self._producer, ready)
         self._put_aside(self._producer, prepared, answers, outcome.family)
         touched = {candidate.observation.partition for candidate in answers.settled}
         touched |= {candidate.observation.partition for candidate in answers.by_arrival}
@@ -234,17 +233,21 @@ class Relay:
             started=started,
         )
 
-    def _decide(self, prepared: Prepared | None, committed: Rows, answers: Answers) -> Outcome:
+    def _decide(
+        self, prepared: Prepared | None, committed: dict[str, Entry], answers: Answers
+    ) -> Outcome:
         candidates = prepared.candidates if prepared is not None else []
         entries = dict(prepared.entries) if prepared is not None else {}
         waited = [*answers.settled, *answers.by_arrival]
         entries |= self._entries_of(waited)
         wishes = prepared.wishes if prepared is not None else []
-        names = {candidate.name for candidate in (*candidates, *wishes, *waited)}
-        for name in names & committed.keys():
-            entry, record_offset = committed[name]
-            entries[name] = msgspec.structs.replace(entry, record_offset=record_offset)
-        outcome = self._decider.decide(candidates, entries)
+        entries |= committed
+        outcome = self._decider.decide(
+            candidates,
+            entries,
+            busy={candidate.name for candidate in (*wishes, *waited)},
+            in_step=self._families.in_step,
+        )
         self._decider.wish(wishes, entries, outcome)
         by_arrival = [*answers.by_arrival, *self._ties.take_in(outcome.to_fetch)]
         if by_arrival:
@@ -303,8 +306,8 @@ class Relay:
                     self._names.inbox, record.partition, record.key, record.value, record.headers
                 )
 
-    def _finish(self) -> Rows:
-        """Wait for the transaction under way, and remember what it published.
+    def _finish(self) -> dict[str, Entry]:
+        """Wait for the transaction under way, and remember what it published: entries by name.
 
         Raises:
             NotCommitted, UnknownOutcome: it did not get through.
@@ -316,17 +319,16 @@ class Relay:
         self._in_flight = None
         in_flight.committed.outcome(seconds_max=COMMIT_SECONDS_MAX)
         self._failures = 0
-        committed: Rows = {}
+        committed: dict[str, Entry] = {}
         for partition, entries, progress in in_flight.published.remembered(
             self._partitions.topic_id
         ):
             self._partitions.remember(partition, entries, progress)
-            for name, entry, record_offset in entries:
-                committed[name] = (entry, record_offset)
-        for name, (partition, entry) in in_flight.outcome.learnt.items():
-            record_offset = committed[name][1] if name in committed else entry.record_offset
-            committed[name] = (entry, record_offset)
-            self._partitions.remember(partition, [(name, entry, record_offset)], {})
+            committed |= entries
+        for name, (partition, learnt) in in_flight.outcome.learnt.items():
+            offset = committed[name].record_offset if name in committed else learnt.record_offset
+            committed[name] = msgspec.structs.replace(learnt, record_offset=offset)
+            self._partitions.remember(partition, {name: committed[name]}, {})
         seconds = self._clock.monotonic_seconds() - in_flight.started
         self._portions.committed(seconds=seconds)
         self._meters.committed(in_flight.prepared, in_flight.outcome, seconds=seconds)

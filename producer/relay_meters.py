@@ -2,12 +2,15 @@
 
 from collections import Counter
 from collections.abc import Collection, Mapping
+from operator import attrgetter
+from typing import Final
 
 from producer.deciding import Outcome
 from producer.preparing import Prepared
 from runtime import metrics
 from runtime.clock import MICROS_PER_SECOND
 from runtime.metrics import Meters
+from schemas.meta import Operation
 from schemas.objects import load_catalogue
 
 
@@ -28,11 +31,12 @@ class RelayMeters:
         """
         add = self._meters.add
         self._meters.observe(metrics.RELAY_TRANSACTION_SECONDS, seconds)
-        published: Counter[tuple[str, str]] = Counter()
-        told = Counter(
+        published: Counter[tuple[str, Operation]] = Counter()
+        told = Counter(map(_TOLD, outcome.followers))
+        told.update(
             (
                 change.observation.object_name,
-                change.entry.operation.value,
+                change.entry.operation,
                 change.observation.event_type,
             )
             for change in outcome.changes
@@ -42,11 +46,11 @@ class RelayMeters:
             if _is_unexpected(event_type, object_name):
                 add(metrics.RELAY_UNEXPECTED, count, event_type=event_type, object=object_name)
         published.update(
-            (change.observation.object_name, change.entry.operation.value)
+            (change.observation.object_name, change.entry.operation)
             for change in outcome.family.changes
         )
         for (object_name, operation), count in published.items():
-            add(metrics.RELAY_PUBLISHED, count, object=object_name, operation=operation)
+            add(metrics.RELAY_PUBLISHED, count, object=object_name, operation=operation.value)
         dropped = outcome.dropped
         if prepared is not None:
             dropped = dropped + prepared.dropped
@@ -80,6 +84,9 @@ class RelayMeters:
         for partition, records in behind.items():
             self._meters.set_to(metrics.RELAY_LAG_RECORDS, records, partition=str(partition))
         self._meters.set_to(metrics.RELAY_LAG_SECONDS, max(0, micros) / MICROS_PER_SECOND)
+
+
+_TOLD: Final = attrgetter("object_name", "operation", "event_type")
 
 
 def _is_unexpected(event_type: str, object_name: str) -> bool:

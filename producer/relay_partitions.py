@@ -76,7 +76,7 @@ class Partitions:
     def remember(
         self,
         partition: int,
-        entries: Iterable[tuple[str, Entry, int]],
+        entries: Mapping[str, Entry],
         progress: Mapping[str, Progress],
     ) -> None:
         """Take in what a committed transaction published; of a partition given up, nothing."""

@@ -51,7 +51,7 @@ class Restorer:
         for records, moved in self._changelog.read(partition, start=behind, ends=ends):
             alive()
             memory.remember(
-                [self._remembered(record) for record in records],
+                dict(map(self._remembered, records)),
                 {
                     topic: Progress(topic_id=ends[topic].topic_id, next_offset=offset)
                     for topic, offset in moved.items()
@@ -60,13 +60,13 @@ class Restorer:
             count += len(records)
         return count
 
-    def _remembered(self, record: StoredRecord) -> tuple[str, Entry, int]:
+    def _remembered(self, record: StoredRecord) -> tuple[str, Entry]:
         try:
             entry = entry_of_headers(record.headers, record_offset=record.offset)
             key = record.key.decode()
         except ValueError as error:
             raise ForeignRecord(topic=record.topic, offset=record.offset) from error
-        return entry_name(self._names.table_of(record.topic), key), entry, record.offset
+        return entry_name(self._names.table_of(record.topic), key), entry
 
 
 def _continues(progress: Mapping[str, Progress], ends: Mapping[str, TopicEnd]) -> bool:

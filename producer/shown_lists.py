@@ -1,5 +1,6 @@
 """A list in a body, whose elements are objects with ids: what its object shows of it."""
 
+from collections.abc import Iterable
 from enum import Enum
 
 import msgspec
@@ -69,3 +70,8 @@ class ShownList(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         """Bytes of its elements."""
         halves = sum(len(child.half) for child in self.owned)
         return halves + sum(len(child.value) for child in self.others)
+
+
+def digest_of(lists: Iterable[ShownList]) -> bytes:
+    """Tells the lists of a body from others."""
+    return b"".join([one.digest for one in lists])

@@ -8,6 +8,7 @@ meet only here.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from urllib.parse import parse_qsl, quote
 
 
 class Kind(StrEnum):
@@ -81,22 +82,20 @@ class Envelope:
     finer: Finer | None = None
 
     def headers(self) -> list[tuple[str, bytes]]:
-        """As Kafka headers."""
-        found = [
-            (_KIND, self.kind.value.encode()),
-            (_SOURCE, self.source.value.encode()),
-            (RECEIVED_AT_HEADER, b"%d" % self.received_at),
-        ]
+        """As Kafka headers: one, but for `before`, which may be long."""
+        told = f"kind={self.kind}&source={self.source}"
         if self.account_id:
-            found.append((_ACCOUNT_ID, self.account_id.encode()))
+            told += f"&account_id={quote(self.account_id, safe='')}"
         if self.observed_second:
-            found.append((_OBSERVED_SECOND, b"%d" % self.observed_second))
+            told += f"&observed_second={self.observed_second}"
         if self.evidence is not None:
-            found.append((_EVIDENCE, self.evidence.value.encode()))
+            told += f"&evidence={self.evidence}"
         if self.finer is not None:
-            found.append((_CREATED, b"%d" % self.finer.created))
-            if self.finer.before:
-                found.append((_BEFORE, self.finer.before))
+            told += f"&created={self.finer.created}"
+        # Last: nothing else differs between most envelopes.
+        found = [(ENVELOPE_HEADER, f"{told}&received_at={self.received_at}".encode())]
+        if self.finer is not None and self.finer.before:
+            found.append((_BEFORE, self.finer.before))
         return found
 
     @classmethod
@@ -104,36 +103,35 @@ class Envelope:
         """The envelope of an inbox record.
 
         Raises:
-            ValueError: a header is missing or is not what `headers` writes.
+            ValueError: there is none, or it is not what `headers` writes.
         """
-        found = {
-            name: value.decode() if isinstance(value, bytes) else value or ""
-            for name, value in headers or ()
-        }
-        missing = [name for name in (_KIND, _SOURCE, RECEIVED_AT_HEADER) if name not in found]
+        found = dict(headers or ())
+        told = found.get(ENVELOPE_HEADER)
+        if told is None:
+            raise ValueError(f"the inbox record lacks the header {ENVELOPE_HEADER}")
+        text = told if isinstance(told, str) else told.decode()
+        fields = dict(parse_qsl(text, strict_parsing=True))
+        missing = [name for name in ("kind", "source", "received_at") if name not in fields]
         if missing:
-            raise ValueError(f"the inbox record lacks the headers {', '.join(missing)}")
-        evidence = found.get(_EVIDENCE)
-        created = found.get(_CREATED)
+            raise ValueError(f"the inbox record's envelope lacks {', '.join(missing)}")
+        before = found.get(_BEFORE) or b""
+        created, evidence = fields.get("created"), fields.get("evidence")
         return cls(
-            kind=Kind(found[_KIND]),
-            source=Source(found[_SOURCE]),
-            received_at=int(found[RECEIVED_AT_HEADER]),
-            account_id=found.get(_ACCOUNT_ID, ""),
-            observed_second=int(found.get(_OBSERVED_SECOND, "0")),
+            kind=Kind(fields["kind"]),
+            source=Source(fields["source"]),
+            received_at=int(fields["received_at"]),
+            account_id=fields.get("account_id", ""),
+            observed_second=int(fields.get("observed_second", "0")),
             evidence=Evidence(evidence) if evidence else None,
-            finer=Finer(created=int(created), before=found.get(_BEFORE, "").encode())
+            finer=Finer(
+                created=int(created),
+                before=before.encode() if isinstance(before, str) else before,
+            )
             if created
             else None,
         )
 
 
-_KIND = "stripeline.kind"
-_SOURCE = "stripeline.source"
-RECEIVED_AT_HEADER = "stripeline.received_at"
-"""The one header in which all envelopes differ; it stands third."""
-_ACCOUNT_ID = "stripeline.account_id"
-_OBSERVED_SECOND = "stripeline.observed_second"
-_EVIDENCE = "stripeline.evidence"
-_CREATED = "stripeline.created"
+ENVELOPE_HEADER = "stripeline.envelope"
+"""Its value is the fields of an envelope in the form of a URL's query, `received_at` last."""
 _BEFORE = "stripeline.before"

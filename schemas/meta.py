@@ -38,17 +38,11 @@ class Operation(StrEnum):
     SNAPSHOT = "snapshot"
 
 
-class ChangeHeader(StrEnum):
-    """The headers of a record on an object topic; all values are ASCII."""
+ENTRY_HEADER: Final = "stripeline.entry"
+"""The header of a record on an object topic: what the relay's memory needs to know of it.
 
-    EVENT_AT = "stripeline.event_at"
-    """`_event_at` in microseconds, decimal."""
-    OPERATION = "stripeline.operation"
-    HASH = "stripeline.hash"
-    """Of the body, hexadecimal."""
-    EVENTS = "stripeline.events"
-    """Ids of the events of that second, comma separated."""
-    INBOX = "stripeline.inbox"
-    """`partition:offset` of the inbox record that it came from."""
-    PARENT = "stripeline.parent"
-    """`table:key` of the object that shows this one; only where no other way shows it."""
+Text, a space between each: `_event_at` in microseconds, operation, hash of the body in
+hexadecimal, `partition:offset` of the inbox record that it came from, `table:key` (as in a URL) of
+the object that shows it if no other way does, and the ids of the events of that second, comma
+separated.
+"""

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import threading
@@ -10,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import httpx
 
@@ -135,7 +136,7 @@ class Service:
 
     def metric(self, name: str) -> float:
         """The sum of all series of a metric, from `/metrics`."""
-        text = httpx.get(f"http://127.0.0.1:{self.said('health_port')}/metrics").text
+        text = _get(f"http://127.0.0.1:{self.said('health_port')}/metrics").text
         return sum(
             float(line.rsplit(" ", 1)[1])
             for line in text.splitlines()
@@ -162,7 +163,7 @@ class Service:
         if port is None:
             return False
         try:
-            return httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == httpx.codes.OK
+            return _get(f"http://127.0.0.1:{port}/readyz").status_code == httpx.codes.OK
         except httpx.HTTPError:
             return False
 
@@ -202,3 +203,11 @@ def running(*services: Service) -> Iterator[None]:
     finally:
         for service in reversed(services):
             service.close()
+
+
+def _get(url: str) -> httpx.Response:
+    return httpx.get(url, verify=_NO_CERTIFICATES)
+
+
+_NO_CERTIFICATES: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""Loading those of the machine for each question took 40 ms of a core, beside what is measured."""

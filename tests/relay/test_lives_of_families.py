@@ -4,12 +4,16 @@ import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from producer import compiled
+from producer.compiled import QuickCandidate
 from producer.deciding import Decider
 from producer.families import Families
 from producer.observation import Observation
@@ -23,6 +27,7 @@ from schemas.meta import Operation
 from schemas.objects import load_catalogue
 from tests.relay.inbox_writer import FIRST_SECOND, Sent, event, snapshot
 from tests.relay.stripe_server import listed
+from tests.relay.two_ways import NEEDS_COMPILED
 
 PARENTS = ("sub_1", "sub_2")
 ITEMS = tuple(f"si_{number}" for number in range(4))
@@ -113,7 +118,7 @@ class Published:
         )
         self._offset = 0
         self._delays = itertools.cycle(delays)
-        self.changes: list[Change] = []
+        self.changes: list[Change | QuickCandidate] = []
         self.asked: Counter[tuple[str, str]] = Counter()
 
     def relay(self, batch: Sequence[Sent]) -> None:
@@ -123,11 +128,14 @@ class Published:
             records = [self._record(sent) for sent in pending]
             prepared = self._preparer.prepare(records, self._memory.entries)
             assert not prepared.dead
-            outcome = self._decider.decide(prepared.candidates, prepared.entries)
+            outcome = self._decider.decide(
+                prepared.candidates, prepared.entries, busy=(), in_step=self._families.in_step
+            )
             assert not outcome.to_fetch
             family = self._families.decide(outcome.changes, outcome.unchanged, self._memory)
             assert self._fetches or not family.wanted
-            for change in (*outcome.changes, *family.changes):
+            published: list[Change | QuickCandidate] = [*outcome.followers, *outcome.changes]
+            for change in [*published, *family.changes]:
                 self._memory.known[change.name] = change.entry
                 self.changes.append(change)
             pending = [self._fetched(one.by) for one in family.wanted.values()]
@@ -139,7 +147,7 @@ class Published:
             del known[name]
         self._families.forget()
 
-    def children(self) -> dict[str, Change]:
+    def children(self) -> dict[str, Change | QuickCandidate]:
         """The last change of each child that lives, by id."""
         last = {change.observation.key: change for change in self.changes if change.entry.parent}
         return {
@@ -296,7 +304,7 @@ def test_snapshots_that_only_bring_children_keep_them_in_order(
     assert_strictly_increasing(published.changes)
 
 
-def assert_strictly_increasing(changes: Sequence[Change]) -> None:
+def assert_strictly_increasing(changes: Sequence[Change | QuickCandidate]) -> None:
     by_name: dict[str, list[int]] = {}
     for change in changes:
         by_name.setdefault(change.name, []).append(change.entry.event_at)
@@ -313,6 +321,26 @@ def test_event_at_of_each_child_strictly_increases_whatever_arrives(
     for batch in data.draw(arrivals(life)):
         published.relay(batch)
     assert_strictly_increasing(published.changes)
+
+
+@NEEDS_COMPILED
+@settings(deadline=None, max_examples=200)
+@given(data=st.data(), life=lives(), fetches=st.booleans())
+def test_from_an_event_that_simply_follows_nothing_follows_for_children(
+    data: st.DataObject, life: Life, fetches: bool
+) -> None:
+    batches = data.draw(arrivals(life))
+    told = []
+    for is_compiled in (True, False):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(compiled, "IS_COMPILED", is_compiled)
+            published = Published(life, fetches=fetches)
+            for batch in batches:
+                published.relay(batch)
+        changes = [(one.name, one.entry, one.half) for one in published.changes]
+        # Of different objects the order does not matter.
+        told.append((sorted(changes, key=itemgetter(0)), published.asked))
+    assert told[0] == told[1]
 
 
 @settings(max_examples=200)

@@ -31,7 +31,7 @@ def opened(path: Path, cluster_id: str = "c1") -> PartitionMemory:
 def test_what_was_remembered_is_there_after_reopening(tmp_path: Path) -> None:
     path = tmp_path / "new" / "partition-0.sqlite"
     memory = opened(path)
-    memory.remember([("coupon:X", ENTRY, 7)], PROGRESS)
+    memory.remember({"coupon:X": ENTRY}, PROGRESS)
     memory.close()
     memory = opened(path)
     assert memory.entries(["coupon:X", "coupon:Y"]) == {"coupon:X": ENTRY}
@@ -43,7 +43,7 @@ def test_what_was_remembered_is_there_after_reopening(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_relied_upon_is_empty(tmp_path: Path, fault: str) -> None:
     path = tmp_path / "partition-0.sqlite"
     memory = opened(path)
-    memory.remember([("coupon:X", ENTRY, 7)], PROGRESS)
+    memory.remember({"coupon:X": ENTRY}, PROGRESS)
     if fault == "forgotten":
         memory.forget()
     memory.close()
@@ -69,6 +69,20 @@ STEPS = st.one_of(
 )
 
 
+@given(
+    event_ids=st.lists(st.text("evt_1", min_size=1), max_size=3),
+    parent=st.sampled_from(["", "subscription:sub_1", "product:acct_1/a b%c,d "]),
+    operation=st.sampled_from(Operation),
+)
+def test_the_header_says_all_of_any_entry(
+    event_ids: list[str], parent: str, operation: Operation
+) -> None:
+    entry = msgspec.structs.replace(
+        ENTRY, event_ids=tuple(event_ids), parent=parent, operation=operation
+    )
+    assert entry_of_headers([*headers_of(entry)], record_offset=7) == entry
+
+
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(STEPS, max_size=12))
 def test_it_knows_what_was_remembered_last_wherever_that_stands(
@@ -83,13 +97,13 @@ def test_it_knows_what_was_remembered_last_wherever_that_stands(
     progress: dict[str, Progress] = {}
     for number, step in enumerate(steps):
         if isinstance(step, list):
-            told = [
+            told = dict(
                 child(name, parent, operation, offset=10 * number + place)
                 for place, (name, parent, operation) in enumerate(step)
-            ]
+            )
             progress = {"stripe.item": Progress(topic_id="t1", next_offset=number)}
             memory.remember(told, progress)
-            entries |= {name: entry for name, entry, _ in told}
+            entries |= told
         elif step == "write":
             memory.write()
         elif step == "reopen":
@@ -111,12 +125,9 @@ def test_it_knows_what_was_remembered_last_wherever_that_stands(
 def test_after_a_crash_the_file_has_all_that_it_says_it_has(tmp_path: Path) -> None:
     path = tmp_path / "partition-0.sqlite"
     memory = opened(path)
-    written = [(f"coupon:{number}", ENTRY, number) for number in range(UNWRITTEN_MAX)]
-    memory.remember(written, PROGRESS)
+    memory.remember({f"coupon:{number}": ENTRY for number in range(UNWRITTEN_MAX)}, PROGRESS)
     later = msgspec.structs.replace(ENTRY, event_at=ENTRY.event_at + 1)
-    memory.remember(
-        [("coupon:0", later, 20_000)], {"stripe.coupon": Progress(topic_id="t1", next_offset=9)}
-    )
+    memory.remember({"coupon:0": later}, {"stripe.coupon": Progress(topic_id="t1", next_offset=9)})
     # As another process finds the file when this one is killed now.
     found = opened(path)
     assert found.progress() == PROGRESS
@@ -129,7 +140,7 @@ def test_after_a_crash_the_file_has_all_that_it_says_it_has(tmp_path: Path) -> N
 def test_a_chosen_id_is_remembered_once_for_each_type_of_object(tmp_path: Path) -> None:
     memory = opened(tmp_path / "partition-0.sqlite")
     names = [entry_name("coupon", "X"), entry_name("product", "X")]
-    memory.remember([(name, ENTRY, number) for number, name in enumerate(names)], {})
+    memory.remember({name: placed(number) for number, name in enumerate(names)}, {})
     assert [memory.entries(names)[name].record_offset for name in names] == [0, 1]
     memory.close()
 
@@ -139,41 +150,52 @@ def test_the_headers_of_a_record_hold_all_that_is_remembered_of_it() -> None:
     assert entry_of_headers(headers, record_offset=7) == ENTRY
 
 
-def test_a_record_without_our_headers_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"stripeline\.hash"):
-        entry_of_headers(
-            [header for header in headers_of(ENTRY) if header[0] != "stripeline.hash"],
-            record_offset=7,
-        )
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [],
+        [("stripeline.entry", b"1 updated ff 0:1")],
+        [("stripeline.entry", b"x updated ff 0:1  ")],
+    ],
+)
+def test_a_record_without_our_header_is_refused(headers: list[tuple[str, bytes | str]]) -> None:
+    with pytest.raises(ValueError, match=r"stripeline\.entry|unpack|int\(\)"):
+        entry_of_headers([*headers, ("other", b"1")], record_offset=7)
+
+
+def placed(offset: int) -> Entry:
+    return msgspec.structs.replace(ENTRY, record_offset=offset)
 
 
 def child(
     name: str, parent: str, operation: Operation = Operation.UPDATED, *, offset: int = 3
-) -> tuple[str, Entry, int]:
+) -> tuple[str, Entry]:
     entry = msgspec.structs.replace(
-        ENTRY, operation=operation, event_ids=(), parent=parent, record_offset=offset
+        placed(offset), operation=operation, event_ids=(), parent=parent
     )
-    return name, entry, offset
+    return name, entry
 
 
 def test_the_children_of_an_object_are_those_that_live(tmp_path: Path) -> None:
     memory = opened(tmp_path / "partition-0.sqlite")
-    told = [
-        child("item:1", "subscription:A"),
-        child("item:2", "subscription:A", Operation.DELETED),
-        child("item:3", "subscription:B"),
-        child("item:4", "subscription:C"),
-    ]
-    memory.remember([*told, ("subscription:A", ENTRY, 1)], {})
+    told = dict(
+        [
+            child("item:1", "subscription:A"),
+            child("item:2", "subscription:A", Operation.DELETED),
+            child("item:3", "subscription:B"),
+            child("item:4", "subscription:C"),
+        ]
+    )
+    memory.remember({**told, "subscription:A": ENTRY}, {})
     found = memory.children(["subscription:A", "subscription:C", "subscription:Z"])
-    assert found == {name: entry for name, entry, _ in told if name in ("item:1", "item:4")}
+    assert found == {name: told[name] for name in ("item:1", "item:4")}
     memory.close()
 
 
 def test_the_headers_of_a_child_name_its_parent() -> None:
-    _, entry, offset = child("item:1", "subscription:acct_1/sub_1")
+    _, entry = child("item:1", "subscription:acct_1/sub_1")
     headers: list[tuple[str, bytes | str | None]] = list(headers_of(entry))
-    assert entry_of_headers(headers, record_offset=offset) == entry
+    assert entry_of_headers(headers, record_offset=entry.record_offset) == entry
 
 
 def test_a_file_of_an_older_format_is_made_anew(tmp_path: Path) -> None:
@@ -191,6 +213,6 @@ def test_a_file_of_an_older_format_is_made_anew(tmp_path: Path) -> None:
     connection.close()
     memory = opened(path)
     assert (memory.count(), memory.progress()) == (0, {})
-    memory.remember([("coupon:X", ENTRY, 7)], PROGRESS)
+    memory.remember({"coupon:X": ENTRY}, PROGRESS)
     assert memory.entries(["coupon:X"]) == {"coupon:X": ENTRY}
     memory.close()

@@ -9,7 +9,10 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from producer import compiled
+from producer.compiled import QuickCandidate
 from producer.deciding import Decider
 from producer.order import DropReason, Entry
 from producer.preparing import Candidate, Preparer
@@ -20,6 +23,7 @@ from schemas.meta import Operation
 from schemas.objects import load_catalogue
 from tests.relay.histories import OBJECT_ID, Life, lives, retold
 from tests.relay.inbox_writer import FIRST_SECOND, Sent, snapshot
+from tests.relay.two_ways import NEEDS_COMPILED
 
 
 class Published:
@@ -36,7 +40,7 @@ class Published:
         self._keeps_bodies = keeps_bodies
         self._inbox: list[InboxRecord] = []
         self._entries: dict[str, Entry] = {}
-        self.changes: list[Change] = []
+        self.changes: list[Change | QuickCandidate] = []
         self.dropped: Counter[DropReason] = Counter()
 
     def relay(self, batch: Sequence[Sent]) -> None:
@@ -46,18 +50,22 @@ class Published:
             records = [self._record(sent) for sent in pending]
             prepared = self._preparer.prepare(records, self._known)
             assert not prepared.dead
-            outcome = self._decider.decide(prepared.candidates, prepared.entries)
+            outcome = self._decider.decide(
+                prepared.candidates, prepared.entries, busy=(), in_step={}
+            )
             self._decider.settled(outcome.to_fetch, prepared.entries, outcome)
             self._entries |= outcome.entries
+            self._entries |= {event.name: event.entry for event in outcome.followers}
+            self.changes += outcome.followers
             self.changes += outcome.changes
-            self.dropped += outcome.dropped
+            self.dropped += outcome.dropped + prepared.dropped
             assert self._fetch is not None or not outcome.to_fetch
             pending = [self._fetched(candidate) for candidate in outcome.to_fetch]
             if not self._keeps_bodies:
                 self._decider.forget()
 
     @property
-    def last(self) -> Change:
+    def last(self) -> Change | QuickCandidate:
         """What stands last in the topic."""
         return self.changes[-1]
 
@@ -185,3 +193,27 @@ def test_without_a_fetch_the_newest_second_still_wins(data: st.DataObject, life:
     seconds = [msgspec.json.decode(sent.value)["created"] for sent in life.events]
     if published.last.entry.operation is not Operation.DELETED and not lost:
         assert published.last.entry.second == max(seconds)
+
+
+@NEEDS_COMPILED
+@settings(deadline=None, max_examples=300)
+@given(data=st.data(), life=lives(), delays=st.lists(st.integers(0, 3), max_size=6))
+def test_events_that_simply_follow_are_published_as_all_others_are(
+    data: st.DataObject, life: Life, delays: list[int]
+) -> None:
+    batches = data.draw(arrivals(life))
+    told = []
+    for is_compiled in (True, False):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(compiled, "IS_COMPILED", is_compiled)
+            published = Published(fetch=stripe_shows(life, delays))
+            for batch in batches:
+                published.relay(batch)
+        # What was before may be written with other spaces.
+        changes = [
+            (one.name, one.entry, one.half, replace(one.observation, previous=b""))
+            for one in published.changes
+        ]
+        # An old event that came twice is dropped for either reason.
+        told.append((changes, published.dropped.total()))
+    assert told[0] == told[1]

@@ -28,8 +28,9 @@ def counted(sent: Sent, *, event_type: str, object_name: str) -> float:
         read_again=lambda _entry: None,
         may_fetch=False,
     )
-    outcome = decider.decide(PREPARER.prepare([record], lambda _names: {}).candidates, {})
-    assert len(outcome.changes) == 1
+    candidates = PREPARER.prepare([record], lambda _names: {}).candidates
+    outcome = decider.decide(candidates, {}, busy=(), in_step={})
+    assert len(outcome.followers) + len(outcome.changes) == 1
     meters = Meters()
     RelayMeters(meters=meters).committed(None, outcome, seconds=0.0)
     return meters.value(metrics.RELAY_UNEXPECTED, event_type=event_type, object=object_name)
