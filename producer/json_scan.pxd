@@ -35,6 +35,7 @@ cdef enum:
 cdef struct Value:
     Tag tag
     bint hard
+    bint known
     Py_ssize_t start
     Py_ssize_t end
     Py_ssize_t text_start

@@ -143,6 +143,8 @@ cdef class BodyReader:
         cdef Value * value
         for at in range(self._moved_count):
             value = &self._values[self._moved[at]]
+            if value.known:
+                continue
             length = value.end - value.start if value.tag != ABSENT else 0
             known = <object> PyTuple_GET_ITEM(self._known, at)
             if PyBytes_GET_SIZE(known) != length:
@@ -187,7 +189,7 @@ cdef class BodyReader:
         if not begin(&self._scan, value):
             return False
         for at in range(self._field_count):
-            self._values[at].tag = ABSENT
+            self._values[at].tag, self._values[at].known = ABSENT, False
         return True
 
     cdef bint _object(self) except -1:
@@ -223,7 +225,7 @@ cdef class BodyReader:
         cdef Bytes known
         cdef Py_ssize_t length
         skip_space(scan)
-        scan.hard = False
+        scan.hard = value.known = False
         value.start = scan.at
         if field.moved >= 0 and self._known is not None and is_open(scan.json[scan.at]):
             known = <Bytes> PyBytes_AS_STRING(<object> PyTuple_GET_ITEM(self._known, field.moved))
@@ -233,6 +235,7 @@ cdef class BodyReader:
                     # What opens with a bracket ends at its own, whatever comes then.
                     scan.at += length
                     value.tag, value.end, value.hard = NESTED, scan.at, False
+                    value.known = True
                     return
         value.tag = skip(scan)
         value.end, value.hard = scan.at, scan.hard

@@ -19,6 +19,7 @@ class EventReader(BodyReader):
         columns: Sequence[tuple[int, str]],
         learnt: Sequence[str],
         judge: Judge,
+        hash_of: Callable[[bytes], bytes],
         table: str,
         owns: bool,
         all_owned: bool,

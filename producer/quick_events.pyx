@@ -56,6 +56,7 @@ cdef class EventReader(BodyReader):
 
     Args:
         (those of `BodyReader`)
+        hash_of: a half's hash.
         table: of the type.
         owns: whether lists in its bodies show objects that are shown there only.
         all_owned: whether no list shows others.
@@ -65,6 +66,7 @@ cdef class EventReader(BodyReader):
     cdef str _table
     cdef str _object_name_text
     cdef str _name_start
+    cdef object _hash_of
     cdef bint _owns
     cdef bint _all_owned
 
@@ -76,13 +78,14 @@ cdef class EventReader(BodyReader):
         columns,
         learnt,
         judge,
+        hash_of,
         str table,
         bint owns,
         bint all_owned,
     ):
         self._object_name_text, self._table = object_name, table
         self._name_start = entry_name(table, "")
-        self._owns, self._all_owned = owns, all_owned
+        self._hash_of, self._owns, self._all_owned = hash_of, owns, all_owned
 
     def read(self, record, envelope, int64_t received_at, str key, made):
         """What an event says; none if anything is odd, or it is not about the object of its key.
@@ -133,7 +136,7 @@ cdef class EventReader(BodyReader):
         candidate.half = self.half(made.cells)
         if candidate.half is None:
             return False
-        candidate.body_hash = self._judge.hash(candidate.half)
+        candidate.body_hash = self._hash_of(candidate.half)
         candidate.lists, candidate.digest = made.lists, made.digest
         return True
 

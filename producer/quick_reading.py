@@ -140,6 +140,7 @@ def _reader(normaliser: Normaliser, lists: TypeLists) -> "compiled.EventReader":
         ],
         sorted(filter(_is_plain_name, normaliser.learnt)),
         _Judge(),
+        hash_of,
         normaliser.object_type.table,
         bool(lists.owned_fields),
         lists.all_owned,
@@ -182,10 +183,6 @@ class _Judge:
     def is_decimal(self, text: str) -> bool:
         """Whether a text may stand in a column of decimals."""
         return is_decimal(text)
-
-    def hash(self, half: bytes) -> bytes:
-        """A half's hash."""
-        return hash_of(half)
 
 
 def _made_of(column: Column, normaliser: Normaliser) -> set[str]:

@@ -14,6 +14,7 @@ from producer.order import Entry
 from producer.preparing import Preparer
 from producer.reading import InboxRecord
 from producer.record import Change, ChangeCodec, headers_of
+from producer.shown_lists import digest_of
 from schemas.inbox import Envelope, Kind, Source
 from schemas.meta import Operation
 from tests.relay.test_quick_events import bodies, names, written
@@ -90,6 +91,40 @@ def test_what_needs_more_thought_does_not_follow(
     values: list[bytes], entries: dict[str, Entry], busy: tuple[str, ...]
 ) -> None:
     assert decided(*values, entries=entries, busy=busy).followers == []
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "element", "is_follower"),
+    [("subscription", "items", "subscription_item", True), ("charge", "refunds", "refund", False)],
+)
+def test_an_event_with_a_list_follows_if_its_objects_are_its_own_and_are_as_they_were(
+    name: str, field: str, element: str, is_follower: bool
+) -> None:
+    listed = {"object": "list", "data": [{"id": "x_1", "object": element}], "has_more": False}
+    preparer = preparer_that_learnt(name)
+    value = event(name, {field: listed})
+    for offset in (10, 11):
+        prepared = preparer.prepare([record(name, value, offset)], lambda _names: {})
+    (candidate,) = prepared.candidates
+    assert isinstance(candidate, compiled.QuickCandidate)
+    assert candidate.lists
+    shown = digest_of(candidate.lists)
+    decider = Decider(
+        last_half=lambda _candidate, _entry: None,
+        read_again=lambda _entry: None,
+        may_fetch=False,
+    )
+    for known, expected in (
+        ({}, False),
+        ({candidate.name: b"other"}, False),
+        (
+            {candidate.name: shown},
+            is_follower,
+        ),
+    ):
+        outcome = decider.decide([candidate], {}, busy=(), in_step=known)
+        assert bool(outcome.followers) is expected
+        assert len(outcome.followers) + len(outcome.changes) == 1
 
 
 def test_the_events_of_a_second_know_of_one_that_followed() -> None:
