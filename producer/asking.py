@@ -1,14 +1,13 @@
 """Asks Stripe on threads of its own, again and again while it does not answer."""
 
 import queue
-import random
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
 from producer.errors import LimiterStopped, RateLimited, StripeUnreachable
-from runtime.retry import Backoff
+from runtime.retry import Backoff, jitter
 from runtime.stop import Stop
 
 ATTEMPTS_MAX: Final = 8
@@ -112,5 +111,5 @@ class Asking(Generic[Token]):
             return False
         # After a 429 the limiter holds requests back; the pause only spreads them.
         attempt = max(1, unanswered)
-        jitter = random.random()  # noqa: S311 - spreads requests, hides nothing
-        return not self._stop.wait(seconds=BACKOFF.pause_seconds(attempt=attempt, jitter=jitter))
+        pause_seconds = BACKOFF.pause_seconds(attempt=attempt, jitter=jitter())
+        return not self._stop.wait(seconds=pause_seconds)

@@ -3,7 +3,6 @@
 import http.client
 import json
 import os
-import random
 import socket
 import subprocess
 import sys
@@ -13,7 +12,7 @@ from typing import Final
 
 from runtime import logs
 from runtime.clock import Clock
-from runtime.retry import Backoff
+from runtime.retry import Backoff, jitter
 
 LOCALHOST: Final = "127.0.0.1"
 ANSWER_SECONDS_MAX: Final = 2.0
@@ -119,7 +118,7 @@ class Part:
 
     def _note_death(self, code: int, now: float) -> None:
         self._deaths = 1 if now - self._started_at > STEADY_SECONDS else self._deaths + 1
-        pause_seconds = PAUSES.pause_seconds(attempt=self._deaths, jitter=random.random())  # noqa: S311
+        pause_seconds = PAUSES.pause_seconds(attempt=self._deaths, jitter=jitter())
         self._start_at = now + pause_seconds
         logs.logger("run").error(
             "part ended and is started again",

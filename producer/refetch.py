@@ -1,7 +1,6 @@
 """Fetches objects that only Stripe can show or put in order, on threads of its own."""
 
 import heapq
-import random
 import threading
 from collections import deque
 from collections.abc import Sequence
@@ -13,7 +12,7 @@ from producer.stripe_api import Retrieved
 from runtime import logs
 from runtime.clock import Clock
 from runtime.errors import frames_of
-from runtime.retry import Backoff
+from runtime.retry import Backoff, jitter
 
 THREADS: Final = 4
 WAIT_SECONDS_MAX: Final = 2.0
@@ -236,7 +235,7 @@ class Refetcher:
             return
         seconds = self._backoff.pause_seconds(
             attempt=attempt.number,
-            jitter=random.random(),  # noqa: S311 - spreads requests, hides nothing
+            jitter=jitter(),
         )
         later = replace(
             attempt, number=attempt.number + 1, passed_over=passed_over, answers=answers

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import random
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from runtime import logs
 from runtime.errors import WrongSetting
 from runtime.health import Health
 from runtime.metrics import WEBHOOK_QUEUED, Meters
-from runtime.retry import Backoff
+from runtime.retry import Backoff, jitter
 from runtime.stop import Stop
 
 TICK_SECONDS = 0.1
@@ -113,7 +112,7 @@ class WebhookService:
                 await asyncio.to_thread(self.topics.ensure_streams)
             except KafkaUnreachable:
                 attempt += 1
-                pause_seconds = backoff.pause_seconds(attempt=attempt, jitter=random.random())  # noqa: S311
+                pause_seconds = backoff.pause_seconds(attempt=attempt, jitter=jitter())
                 self.health.mark_unready("Kafka does not answer")
                 logs.logger("webhook").warning(
                     "waiting for kafka", attempt=attempt, pause_seconds=round(pause_seconds, 3)

@@ -1,6 +1,8 @@
 """A retry is a decision: how long to wait before the next attempt, as a pure function."""
 
+import random
 from dataclasses import dataclass
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,3 +32,12 @@ class Backoff:
         # The exponent is bounded because an outage may last for days of attempts.
         grown = self.first_seconds * self.factor ** min(attempt - 1, 64)
         return min(grown, self.pause_seconds_max) * (1 - jitter / 2)
+
+
+def jitter() -> float:
+    """A random number in [0, 1), for a pause."""
+    return _RANDOM.random()
+
+
+_RANDOM: Final = random.SystemRandom()
+"""Its own: whoever seeds Python's shared one relies on no thread drawing from it meanwhile."""

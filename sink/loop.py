@@ -1,6 +1,5 @@
 """The sink's loop: what Kafka gives, made ready while Postgres works on the batch before."""
 
-import random
 from collections import Counter
 from collections.abc import Collection, Mapping
 from typing import Final, assert_never
@@ -20,7 +19,7 @@ from runtime.metrics import (
     SINK_WRITTEN,
     Meters,
 )
-from runtime.retry import Backoff
+from runtime.retry import Backoff, jitter
 from runtime.stop import Stop
 from schemas.errors import RegistryUnreachable
 from schemas.topics import Names
@@ -203,7 +202,7 @@ class Sink:
         self._registry_reason = f"waiting: {away}"
         pause = _REGISTRY_BACKOFF.pause_seconds(
             attempt=self._registry_failures,
-            jitter=random.random(),  # noqa: S311
+            jitter=jitter(),
         )
         self._load_at = now + pause
         logger("sink").warning("waits", reason=str(away), attempt=self._registry_failures)

@@ -1,12 +1,11 @@
 """Tried again while somebody else is in the way: a command waits for them, but not for good."""
 
-import random
 import time
 from collections.abc import Callable
 from typing import Final, TypeVar
 
 from runtime.logs import logger
-from runtime.retry import Backoff
+from runtime.retry import Backoff, jitter
 from sink.errors import PostgresRefused
 
 BACKOFF: Final = Backoff(first_seconds=0.1, factor=2, pause_seconds_max=5)
@@ -38,7 +37,7 @@ def patiently(attempt: Callable[[], Answer], *, pause: Pause = time.sleep) -> An
             if refused.sqlstate[:2] not in IN_THE_WAY or failures == TRIES_MAX:
                 raise
             reason = refused.summary
-        seconds = BACKOFF.pause_seconds(attempt=failures, jitter=random.random())  # noqa: S311
+        seconds = BACKOFF.pause_seconds(attempt=failures, jitter=jitter())
         logger("postgres").warning(
             "waits", reason=reason, attempt=failures, seconds=round(seconds, 3)
         )

@@ -4,7 +4,6 @@ An outage is waited for. A refused load is halved until the record that Postgres
 alone and goes to the dead letters. What only a person can put right ends the thread.
 """
 
-import random
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Mapping
@@ -14,7 +13,7 @@ from typing import Final, TypeVar, assert_never
 from runtime.clock import Clock
 from runtime.errors import frames_of
 from runtime.logs import logger
-from runtime.retry import Backoff
+from runtime.retry import Backoff, jitter
 from schemas.errors import RegistryUnreachable
 from sink.batch import Batch, Partition, Place, longest_run, place_of, runs_after
 from sink.claims import Step
@@ -364,7 +363,7 @@ class Writer:
             # After a failover the same line may lead to a server that no longer takes writes.
             self._database.close()
             self._waits_for = f"waiting: {reason}"
-            pause = BACKOFF.pause_seconds(attempt=failures, jitter=random.random())  # noqa: S311
+            pause = BACKOFF.pause_seconds(attempt=failures, jitter=jitter())
             logger("writer").warning(
                 "waits",
                 reason=reason,

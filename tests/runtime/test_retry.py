@@ -1,9 +1,11 @@
 """Pauses between attempts grow, are bounded, and spread clients that failed together."""
 
+import random
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.retry import Backoff
+from runtime.retry import Backoff, jitter
 
 BACKOFFS = st.builds(
     Backoff,
@@ -45,3 +47,11 @@ def test_pauses_grow_by_the_factor_until_the_maximum() -> None:
     pauses = [backoff.pause_seconds(attempt=attempt, jitter=0) for attempt in range(1, 6)]
 
     assert pauses == [0.5, 1, 2, 3, 3]
+
+
+def test_a_pause_in_the_background_leaves_a_seeded_generator_as_it_is() -> None:
+    before = random.getstate()
+    drawn = {jitter() for _ in range(20)}
+    assert random.getstate() == before
+    assert len(drawn) > 1
+    assert all(0 <= one < 1 for one in drawn)
