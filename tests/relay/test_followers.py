@@ -12,13 +12,13 @@ from producer import compiled
 from producer.deciding import Decider, Outcome
 from producer.order import Entry
 from producer.preparing import Preparer
-from producer.reading import InboxRecord
+from producer.reading import EnvelopeReader, InboxRecord
 from producer.record import Change, ChangeCodec, headers_of
 from producer.shown_lists import digest_of
 from schemas.inbox import Envelope, Kind, Source
 from schemas.meta import Operation
 from tests.relay.test_quick_events import bodies, names, written
-from tests.relay.two_ways import NEEDS_COMPILED, catalogue, event, record
+from tests.relay.two_ways import HEADERS, NEEDS_COMPILED, catalogue, event, record
 
 pytestmark = NEEDS_COMPILED
 
@@ -125,6 +125,50 @@ def test_an_event_with_a_list_follows_if_its_objects_are_its_own_and_are_as_they
         outcome = decider.decide([candidate], {}, busy=(), in_step=known)
         assert bool(outcome.followers) is expected
         assert len(outcome.followers) + len(outcome.changes) == 1
+
+
+def test_a_connected_accounts_event_takes_the_short_way() -> None:
+    preparer = preparer_that_learnt("customer")
+    envelope = Envelope(
+        kind=Kind.EVENT, source=Source.POLL, received_at=1, account_id="acct_1"
+    ).headers()
+    found = InboxRecord(
+        key=b"acct_1/customer_1", value=told(5), headers=envelope, partition=0, offset=9
+    )
+    preparer.prepare([found], lambda _names: {})
+    (candidate,) = preparer.prepare([found], lambda _names: {}).candidates
+    assert isinstance(candidate, compiled.QuickCandidate)
+    assert (candidate.account_id, candidate.name) == ("acct_1", "customer:acct_1/customer_1")
+
+
+def test_a_delete_that_shows_nothing_is_known_as_one() -> None:
+    preparer = preparer_that_learnt("customer")
+    value = told(5, event_type="customer.deleted", deleted=True)
+    for offset in (10, 11):
+        prepared = preparer.prepare([record("customer", value, offset)], lambda _names: {})
+    (candidate,) = prepared.candidates
+    assert isinstance(candidate, compiled.QuickCandidate)
+    assert candidate.stub
+
+
+def test_one_record_that_cannot_be_read_holds_up_no_others() -> None:
+    preparer = preparer_that_learnt("customer")
+    records = [
+        InboxRecord(key=b"\xff", value=told(5), headers=HEADERS, partition=0, offset=9),
+        record("customer", told(5), 10),
+    ]
+    prepared = preparer.prepare(records, lambda _names: {})
+    assert [dead.reason for dead in prepared.dead] == ["bad_envelope"]
+    assert [one.observation.offset for one in prepared.candidates] == [10]
+
+
+def test_an_envelope_in_another_order_is_read_all_the_same() -> None:
+    reader = EnvelopeReader()
+    told_first = [("stripeline.envelope", b"received_at=7&kind=event&source=webhook")]
+    found = InboxRecord(key=b"x", value=b"", headers=told_first, partition=0, offset=0)
+    for _ in range(2):
+        envelope, received_at, key = reader.read(found)
+        assert (envelope.kind, received_at, key) == (Kind.EVENT, 7, "x")
 
 
 def test_the_events_of_a_second_know_of_one_that_followed() -> None:
