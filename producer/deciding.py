@@ -8,6 +8,7 @@ import msgspec
 
 from producer import compiled
 from producer.families import Family
+from producer.kept import Kept
 from producer.observation import Observation
 from producer.order import (
     EVENT_IDS_MAX,
@@ -282,49 +283,39 @@ class Decider:
 
 
 class RecentEvents:
-    """The latest events of each object that had one lately, within a number of bytes.
-
-    The older half is let go whole.
-    """
+    """The latest events of each object that had one lately, within a number of bytes."""
 
     def __init__(self, *, bytes_max: int) -> None:
-        self._half_bytes_max = bytes_max // 2
-        self._bytes = 0
-        self._young: dict[str, list[Candidate]] = {}
-        self._old: dict[str, list[Candidate]] = {}
+        self._kept = Kept[str, list[Candidate]](bytes_max=bytes_max // 2)
 
     def add(self, candidate: Candidate) -> None:
         """Remember an event; those of an earlier second of its object are forgotten."""
-        known = self._young.get(candidate.name)
+        known = self._kept.get(candidate.name)
         if known and known[0].observation.second == candidate.observation.second:
-            known.append(candidate)
+            together = [*known, candidate]
         else:
-            self._young[candidate.name] = [candidate]
-        self._count(candidate.size)
+            together = [candidate]
+        self._kept.keep(candidate.name, together, sum([one.size for one in together]))
 
     def add_followers(self, events: Sequence[compiled.QuickCandidate]) -> None:
         """Remember events, each of which is the first of its second that was seen."""
-        self._young.update({event.name: [event] for event in events})
-        self._count(sum([event.size for event in events]))
-
-    def _count(self, size: int) -> None:
-        # What is forgotten meanwhile counts until its half is let go.
-        self._bytes += size
-        if self._bytes > self._half_bytes_max:
-            self._old, self._young, self._bytes = self._young, {}, 0
+        sizes = [event.size for event in events]
+        self._kept.keep_all(
+            {event.name: ([event], size) for event, size in zip(events, sizes, strict=True)},
+            sum(sizes),
+        )
 
     def of_second(self, name: str, second: int) -> dict[str, Candidate]:
         """The events of that second of the object, by event id."""
-        known = [*self._old.get(name, ()), *self._young.get(name, ())]
         return {
             candidate.observation.event_id: candidate
-            for candidate in known
+            for candidate in self._kept.get(name) or ()
             if candidate.observation.second == second
         }
 
     def clear(self) -> None:
         """Forget all."""
-        self._young, self._old, self._bytes = {}, {}, 0
+        self._kept.clear()
 
 
 def _by_name(candidates: Sequence[Candidate]) -> dict[str, list[Candidate]]:

@@ -1,6 +1,6 @@
 """What was made of bytes lately, found again by the bytes it was made of."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from typing import Generic, TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
@@ -38,7 +38,19 @@ class Kept(Generic[Key, Value]):
         Args:
             size: the bytes of key and value.
         """
+        self.keep_all({key: (value, size)}, size)
+
+    def keep_all(self, values: Mapping[Key, tuple[Value, int]], size: int) -> None:
+        """Remember values, each beside its size.
+
+        Args:
+            size: of all of them.
+        """
         if self._bytes + size > self._bytes_max:
             self._old, self._young, self._bytes = self._young, {}, 0
-        self._young[key] = (value, size)
+        self._young.update(values)
         self._bytes += size
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._young, self._old, self._bytes = {}, {}, 0

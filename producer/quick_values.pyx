@@ -67,16 +67,19 @@ cdef class ValueWriter:
             event_id, event_type, account_id: empty is null.
             previous: JSON without spaces.
         """
-        self._begin(prefix, half)
-        put_long(&self._room, event_at)
-        put_filled(&self._room, event_id)
-        put_filled(&self._room, event_type)
-        put_required(&self._room, operation)
-        put_required(&self._room, source)
-        put_string(&self._room, api_version)
-        put_filled(&self._room, account_id)
-        put_long(&self._room, received_at)
-        return self._ended(previous)
+        return self._written(
+            prefix,
+            half,
+            event_at,
+            event_id,
+            event_type,
+            operation,
+            source,
+            api_version,
+            account_id,
+            received_at,
+            previous,
+        )
 
     def ready(self, bytes prefix not None, QuickCandidate event not None):
         """The record of an event that follows: event, key, value, headers, milliseconds.
@@ -84,16 +87,21 @@ cdef class ValueWriter:
         Args:
             prefix: as above.
         """
-        self._begin(prefix, event.half)
-        put_long(&self._room, event.second * MICROS_PER_SECOND)
-        put_filled(&self._room, event.event_id)
-        put_filled(&self._room, event.event_type)
-        put_required(&self._room, event.operation)
-        put_required(&self._room, event.envelope.source)
-        put_string(&self._room, event.api_version)
-        put_filled(&self._room, event.account_id)
-        put_long(&self._room, event.received_at)
-        value = self._ended(self._before(event))
+        if event.half is None:
+            raise ValueError("the event's half is not made")
+        value = self._written(
+            prefix,
+            event.half,
+            event.second * MICROS_PER_SECOND,
+            event.event_id,
+            event.event_type,
+            event.operation,
+            event.envelope.source,
+            event.api_version,
+            event.account_id,
+            event.received_at,
+            self._before(event),
+        )
         headers = [(ENTRY_HEADER, self._header(event))]
         return event, event.record.key, value, headers, event.second * 1_000
 
@@ -120,19 +128,37 @@ cdef class ValueWriter:
             return event.previous
         return self._shown_before(event.previous)
 
-    cdef int _begin(self, bytes prefix, bytes half) except -1:
-        if half is None:
-            raise ValueError("the event's half is not made")
-        self._room.used = 0
-        put_all(&self._room, prefix)
-        return put_all(&self._room, half)
-
-    cdef bytes _ended(self, bytes previous):
+    cdef bytes _written(
+        self,
+        bytes prefix,
+        bytes half,
+        int64_t event_at,
+        str event_id,
+        str event_type,
+        operation,
+        source,
+        str api_version,
+        str account_id,
+        int64_t received_at,
+        bytes previous,
+    ):
+        cdef Room * room = &self._room
+        room.used = 0
+        put_all(room, prefix)
+        put_all(room, half)
+        put_long(room, event_at)
+        put_filled(room, event_id)
+        put_filled(room, event_type)
+        put_required(room, operation)
+        put_required(room, source)
+        put_string(room, api_version)
+        put_filled(room, account_id)
+        put_long(room, received_at)
         if previous is None:
-            put_null(&self._room)
+            put_null(room)
         else:
-            put_text_of(&self._room, previous)
-        return PyBytes_FromStringAndSize(<char *> self._room.start, self._room.used)
+            put_text_of(room, previous)
+        return PyBytes_FromStringAndSize(<char *> room.start, room.used)
 
 
 cdef int put_utf8(Room * room, text) except -1:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from producer import compiled
-from producer.deciding import Decider, Outcome
+from producer.deciding import Decider, Outcome, ReadAgain
 from producer.order import Entry
 from producer.preparing import Preparer
 from producer.reading import EnvelopeReader, InboxRecord
@@ -49,17 +49,21 @@ def preparer_that_learnt(name: str) -> Preparer:
     return preparer
 
 
+def decider(read_again: ReadAgain = lambda _entry: None) -> Decider:
+    """One that cannot fetch."""
+    return Decider(
+        last_half=lambda _candidate, _entry: None,
+        read_again=read_again,
+        may_fetch=False,
+    )
+
+
 def decided(*values: bytes, entries: Mapping[str, Entry], busy: tuple[str, ...] = ()) -> Outcome:
     preparer = preparer_that_learnt("customer")
     records = [record("customer", value, 10 + at) for at, value in enumerate(values)]
     prepared = preparer.prepare(records, lambda _names: {})
     assert len(prepared.candidates) == len(values)
-    decider = Decider(
-        last_half=lambda _candidate, _entry: None,
-        read_again=lambda _entry: None,
-        may_fetch=False,
-    )
-    return decider.decide(prepared.candidates, dict(entries), busy=busy, in_step={})
+    return decider().decide(prepared.candidates, dict(entries), busy=busy, in_step={})
 
 
 @pytest.mark.parametrize("entries", [{}, {NAME: entry(4_999_999)}, {NAME: entry(4_000_007)}])
@@ -109,11 +113,6 @@ def test_an_event_with_a_list_follows_if_its_objects_are_its_own_and_are_as_they
     assert isinstance(candidate, compiled.QuickCandidate)
     assert candidate.lists
     shown = digest_of(candidate.lists)
-    decider = Decider(
-        last_half=lambda _candidate, _entry: None,
-        read_again=lambda _entry: None,
-        may_fetch=False,
-    )
     for known, expected in (
         ({}, False),
         ({candidate.name: b"other"}, False),
@@ -122,7 +121,7 @@ def test_an_event_with_a_list_follows_if_its_objects_are_its_own_and_are_as_they
             is_follower,
         ),
     ):
-        outcome = decider.decide([candidate], {}, busy=(), in_step=known)
+        outcome = decider().decide([candidate], {}, busy=(), in_step=known)
         assert bool(outcome.followers) is expected
         assert len(outcome.followers) + len(outcome.changes) == 1
 
@@ -173,19 +172,15 @@ def test_an_envelope_in_another_order_is_read_all_the_same() -> None:
 
 def test_the_events_of_a_second_know_of_one_that_followed() -> None:
     preparer = preparer_that_learnt("customer")
-    decider = Decider(
-        last_half=lambda _candidate, _entry: None,
-        read_again=lambda _entry: pytest.fail("its body is at hand"),
-        may_fetch=False,
-    )
+    deciding = decider(lambda _entry: pytest.fail("its body is at hand"))
     first = preparer.prepare([record("customer", told(5, name="A"), 10)], lambda _names: {})
-    (follower,) = decider.decide(first.candidates, {}, busy=(), in_step={}).followers
+    (follower,) = deciding.decide(first.candidates, {}, busy=(), in_step={}).followers
     fields = json.loads(told(5, name="B"))
     fields["id"], fields["data"]["previous_attributes"] = "evt_2", {"name": "A"}
     later = preparer.prepare(
         [record("customer", json.dumps(fields).encode(), 11)], lambda _names: {}
     )
-    outcome = decider.decide(later.candidates, {NAME: follower.entry}, busy=(), in_step={})
+    outcome = deciding.decide(later.candidates, {NAME: follower.entry}, busy=(), in_step={})
     assert [change.entry.event_at for change in outcome.changes] == [5_000_001]
 
 

@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from producer import compiled
 from producer.compiled import QuickCandidate
 from producer.deciding import Decider
 from producer.order import DropReason, Entry
@@ -23,7 +22,7 @@ from schemas.meta import Operation
 from schemas.objects import load_catalogue
 from tests.relay.histories import OBJECT_ID, Life, lives, retold
 from tests.relay.inbox_writer import FIRST_SECOND, Sent, snapshot
-from tests.relay.two_ways import NEEDS_COMPILED
+from tests.relay.two_ways import NEEDS_COMPILED, both_ways
 
 
 class Published:
@@ -202,18 +201,18 @@ def test_events_that_simply_follow_are_published_as_all_others_are(
     data: st.DataObject, life: Life, delays: list[int]
 ) -> None:
     batches = data.draw(arrivals(life))
-    told = []
-    for is_compiled in (True, False):
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(compiled, "IS_COMPILED", is_compiled)
-            published = Published(fetch=stripe_shows(life, delays))
-            for batch in batches:
-                published.relay(batch)
+
+    def run() -> Any:
+        published = Published(fetch=stripe_shows(life, delays))
+        for batch in batches:
+            published.relay(batch)
         # What was before may be written with other spaces.
         changes = [
             (one.name, one.entry, one.half, replace(one.observation, previous=b""))
             for one in published.changes
         ]
         # An old event that came twice is dropped for either reason.
-        told.append((changes, published.dropped.total()))
-    assert told[0] == told[1]
+        return changes, published.dropped.total()
+
+    quick, long = both_ways(run)
+    assert quick == long

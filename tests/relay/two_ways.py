@@ -1,7 +1,7 @@
 """Events, read the short way and the long one, of which both must say the same."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
@@ -68,3 +68,11 @@ def read_both_ways(name: str, values: Sequence[bytes]) -> None:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(compiled, "IS_COMPILED", False)
             assert found == told(long.prepare(one, lambda _names: {}))
+
+
+def both_ways(run: Callable[[], Any]) -> tuple[Any, Any]:
+    """What comes of something with compiled code, and without."""
+    quick = run()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compiled, "IS_COMPILED", False)
+        return quick, run()
